@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The records of an image. Documentation/image-format tells the same in prose.
+ *
+ * An image is eight bytes of magic, then records, each at a multiple of eight
+ * bytes from the beginning. All numbers are little endian. A record is a
+ * struct ckpt_hdr, a fixed part of hdr.fixed bytes and a variable part, the
+ * two together hdr.len bytes; zeros fill it up to a multiple of eight. A newer
+ * writer may append fields to a fixed part: a reader takes the fields it
+ * knows and skips the rest, and reads those that are missing as zero.
+ *
+ *	HEADER TREE object... (TASK ... TASK_END)... PAGES... TAIL
+ *
+ * An object (hdr.objref != 0) stands before whatever refers to it. An image
+ * of a failed checkpoint ends with ERROR in place of TAIL.
+ */
+#ifndef _UAPI_CKPT_IMAGE_H
+#define _UAPI_CKPT_IMAGE_H
+
+#include <linux/types.h>
+
+#define CKPT_MAGIC		"\x89" "CKPT\r\n\x1a"
+#define CKPT_MAGIC_LEN		8
+#define CKPT_IMAGE_VERSION	1
+#define CKPT_ALIGN		8
+#define CKPT_REC_MAX		(1u << 20)	/* largest hdr.len */
+
+struct ckpt_hdr {
+	__le16 type;		/* enum ckpt_rec */
+	__le16 fixed;		/* bytes of the fixed part */
+	__le32 len;		/* fixed and variable part, without padding */
+	__le32 objref;		/* the object that the record defines, or is about */
+	__le32 crc;		/* CRC32C of this header with crc 0, and len bytes */
+};
+
+enum ckpt_rec {
+	CKPT_REC_HEADER		= 0x001,
+	CKPT_REC_TREE		= 0x002,
+	CKPT_REC_TAIL		= 0x003,
+	CKPT_REC_ERROR		= 0x004,	/* variable: the message */
+	CKPT_REC_DATA		= 0x005,	/* variable: bytes for objref */
+
+	CKPT_REC_TASK		= 0x100,	/* a process begins */
+	CKPT_REC_TASK_END	= 0x101,
+	CKPT_REC_THREAD		= 0x102,	/* a thread begins; the leader first */
+	CKPT_REC_REGS		= 0x103,
+	CKPT_REC_FPU		= 0x104,
+	CKPT_REC_CRED		= 0x105,	/* object */
+	CKPT_REC_SCHED		= 0x106,
+	CKPT_REC_SIGACTION	= 0x107,
+	CKPT_REC_SIGPENDING	= 0x108,	/* of the process or of a thread */
+	CKPT_REC_TIMERS		= 0x109,	/* interval timers */
+	CKPT_REC_POSIX_TIMER	= 0x10a,
+	CKPT_REC_RLIMITS	= 0x10b,
+	CKPT_REC_SECCOMP	= 0x10c,	/* object: one filter */
+	CKPT_REC_SYSCALL	= 0x10d,	/* the system call a thread sleeps in */
+	CKPT_REC_MEMPOLICY	= 0x10e,
+	CKPT_REC_RUSAGE		= 0x10f,
+
+	CKPT_REC_MM		= 0x200,	/* object: an address space begins */
+	CKPT_REC_VMA		= 0x201,
+	CKPT_REC_MM_END		= 0x202,
+	CKPT_REC_PAGES		= 0x203,	/* followed by page data */
+	CKPT_REC_SHMEM		= 0x204,	/* object: a shmem inode */
+
+	CKPT_REC_FDTABLE	= 0x300,	/* object */
+	CKPT_REC_FS		= 0x301,	/* object: cwd, root, umask */
+	CKPT_REC_FILE_PATH	= 0x310,	/* regular file, directory, device, O_PATH */
+	CKPT_REC_FILE_PIPE	= 0x311,
+	CKPT_REC_FILE_SHMEM	= 0x312,	/* memfd, shared anonymous memory */
+	CKPT_REC_FILE_EVENTFD	= 0x313,
+	CKPT_REC_FILE_TIMERFD	= 0x314,
+	CKPT_REC_FILE_SIGNALFD	= 0x315,
+	CKPT_REC_FILE_EPOLL	= 0x316,
+	CKPT_REC_FILE_INOTIFY	= 0x317,
+	CKPT_REC_FILE_PIDFD	= 0x318,
+	CKPT_REC_FILE_PTY	= 0x319,
+	CKPT_REC_FILE_INHERIT	= 0x31a,	/* stands for a file the caller gives */
+	CKPT_REC_PIPE		= 0x320,	/* object: pipe inode with its data */
+	CKPT_REC_LOCKS		= 0x321,
+	CKPT_REC_TTY		= 0x322,	/* object */
+
+	CKPT_REC_FILE_UNIX	= 0x400,	/* AF_UNIX socket */
+	CKPT_REC_UNIX_QUEUE	= 0x401,
+	CKPT_REC_FILE_INET	= 0x402,	/* AF_INET and AF_INET6 sockets */
+
+	CKPT_REC_IPC_SHM	= 0x500,
+	CKPT_REC_IPC_SEM	= 0x501,
+	CKPT_REC_IPC_MSG	= 0x502,
+	CKPT_REC_SEM_UNDO	= 0x503,
+
+	CKPT_REC_NAMESPACE	= 0x600,
+};
+
+/* flags of struct ckpt_header */
+#define CKPT_IMG_DATA_CRC	0x1	/* PAGES carry a checksum of their data */
+
+struct ckpt_header {
+	__le32 version;		/* CKPT_IMAGE_VERSION */
+	__le32 flags;
+	__le32 page_size;
+	__le32 machine;		/* EM_* of <linux/elf-em.h> */
+	__le64 wall_ns;		/* CLOCK_REALTIME at the capture */
+	__le64 mono_ns;		/* CLOCK_MONOTONIC */
+	__le64 boot_ns;		/* CLOCK_BOOTTIME */
+	__le64 xfeatures;	/* x86: xstate components in use by some thread */
+	__le32 vdso_pages;
+	__le32 vvar_pages;
+	__le32 vdso_crc;	/* CRC32C of the vDSO's pages */
+	__le32 ntasks;
+	__u8 release[64];	/* uname -r, NUL padded */
+	__u8 build[64];		/* uname -v */
+	__u8 module[32];	/* version of the module that wrote it */
+};
+
+/* TREE: fixed part, then ntasks entries of entry_size bytes, parents first */
+struct ckpt_tree {
+	__le32 ntasks;
+	__le32 entry_size;
+	__le32 root_pid;
+	__le32 nthreads;
+};
+
+/* flags of struct ckpt_tree_task */
+#define CKPT_TASK_ZOMBIE	0x1
+#define CKPT_TASK_GHOST		0x2	/* only there for its pid: session or group */
+#define CKPT_TASK_SHARE_FILES	0x10	/* with the parent */
+#define CKPT_TASK_SHARE_FS	0x20
+#define CKPT_TASK_SHARE_MM	0x40
+#define CKPT_TASK_SHARE_SIGHAND	0x80
+
+struct ckpt_tree_task {
+	__le32 pid;
+	__le32 ppid;		/* 0 for the root */
+	__le32 pgid;
+	__le32 sid;
+	__le32 flags;		/* CKPT_TASK_* */
+	__le32 nthreads;
+	__le32 exit_code;	/* of a zombie */
+	__le32 exit_signal;	/* sent to the parent at the end */
+	__u8 comm[16];
+};
+
+struct ckpt_tail {
+	__le64 records;		/* all records before this one */
+	__le64 bytes;		/* offset of this record */
+	__le64 pages;
+	__le32 crc;		/* CRC32C over the crc fields of all records before */
+	__le32 pad;
+};
+
+struct ckpt_error {
+	__le32 err;		/* negative errno, as two's complement */
+	__le32 pad;
+};
+
+/* ---- task/ ---- */
+
+struct ckpt_task {
+	__le32 pid;
+	__le32 nthreads;
+	__le32 mm;		/* objref; 0 for a zombie */
+	__le32 files;		/* objref */
+	__le32 fs;		/* objref */
+	__le32 exit_signal;
+	__le32 flags;		/* CKPT_TASK_* */
+	__le32 exit_code;
+	__le32 oom_score_adj;	/* two's complement */
+	__le32 oom_score_adj_min;
+	__le32 sig_flags;	/* CKPT_SIG_* */
+	__le32 stop_signal;	/* of a job-control stop */
+	__le32 tty;		/* objref of the controlling terminal */
+	__le32 pad;
+};
+
+#define CKPT_SIG_SUBREAPER	0x1	/* is_child_subreaper */
+#define CKPT_SIG_HAS_SUBREAPER	0x2
+#define CKPT_SIG_STOPPED	0x4	/* group stop complete */
+#define CKPT_SIG_CONTINUED	0x8	/* a parent has still to see SIGCONT */
+#define CKPT_SIG_UNKILLABLE	0x10
+
+struct ckpt_thread {
+	__le32 tid;
+	__le32 cred;		/* objref: subjective and real */
+	__le32 seccomp;		/* objref of the innermost filter, 0: none */
+	__le32 flags;		/* CKPT_THREAD_* */
+	__le64 blocked;
+	__le64 saved_sigmask;
+	__le64 altstack_sp;
+	__le64 altstack_size;
+	__le32 altstack_flags;
+	__le32 personality;
+	__le64 robust_list;
+	__le64 clear_child_tid;
+	__le64 set_child_tid;
+	__le64 rseq;
+	__le32 rseq_len;
+	__le32 rseq_sig;
+	__le64 timer_slack_ns;
+	__le64 default_timer_slack_ns;
+	__le64 utime_ns;
+	__le64 stime_ns;
+	__le64 runtime_ns;	/* sum_exec_runtime */
+	__le64 start_ns;	/* CLOCK_MONOTONIC of creation */
+	__le64 start_boot_ns;
+	__le64 nvcsw;
+	__le64 nivcsw;
+	__le64 min_flt;
+	__le64 maj_flt;
+	__le32 pdeath_signal;
+	__le32 ioprio;
+	__u8 comm[16];
+};
+
+#define CKPT_THREAD_SAVED_SIGMASK	0x1	/* saved_sigmask is to be put back */
+#define CKPT_THREAD_NO_NEW_PRIVS	0x2
+#define CKPT_THREAD_SECCOMP_STRICT	0x4
+#define CKPT_THREAD_TSC_SIGSEGV		0x8	/* PR_SET_TSC */
+#define CKPT_THREAD_CPUID_FAULT		0x10	/* ARCH_SET_CPUID off */
+#define CKPT_THREAD_MCE_EARLY		0x20
+#define CKPT_THREAD_MCE_KILL		0x40
+
+/* x86-64 registers, in the order of struct user_regs_struct */
+struct ckpt_regs {
+	__le64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	__le64 orig_ax, ip, cs, flags, sp, ss, fs_base, gs_base, ds, es, fs, gs;
+	__le64 tls[3];		/* GDT entries of set_thread_area */
+};
+
+/* variable: xstate in the non-compacted format of XSAVE */
+struct ckpt_fpu {
+	__le64 xfeatures;	/* components the buffer may hold */
+	__le32 pkru;
+	__le32 size;
+};
+
+/* variable: supplementary groups, __le32 each */
+struct ckpt_cred {
+	__le32 uid, gid, suid, sgid, euid, egid, fsuid, fsgid;
+	__le32 securebits;
+	__le32 ngroups;
+	__le64 cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
+};
+
+/* variable: affinity mask, bit n of byte n/8 is CPU n */
+struct ckpt_sched {
+	__le32 policy;
+	__le32 nice;		/* two's complement */
+	__le32 rt_priority;
+	__le32 flags;		/* SCHED_FLAG_* of <linux/sched.h> */
+	__le64 runtime, deadline, period;	/* SCHED_DEADLINE, ns */
+	__le32 util_min, util_max;
+	__le32 mask_bytes;	/* 0: all CPUs */
+	__le32 pad;
+};
+
+/* variable: 64 entries of struct ckpt_sigact */
+struct ckpt_sigaction {
+	__le32 n;
+	__le32 entry_size;
+};
+
+struct ckpt_sigact {
+	__le64 handler;
+	__le64 flags;
+	__le64 restorer;
+	__le64 mask;
+};
+
+/* variable: n siginfo_t of the system call interface, 128 bytes each, in order */
+struct ckpt_sigpending {
+	__le64 mask;		/* pending; some may have no siginfo (lost for want of memory) */
+	__le32 shared;		/* 1: of the process */
+	__le32 n;
+};
+
+struct ckpt_timers {
+	__le64 real_left_ns, real_interval_ns;	/* left 0: disarmed */
+	__le64 virt_left_ns, virt_interval_ns;
+	__le64 prof_left_ns, prof_interval_ns;
+};
+
+struct ckpt_posix_timer {
+	__le32 id;
+	__le32 clock;		/* CLOCK_* */
+	__le32 clock_pid;	/* of a CPU clock: the process or thread */
+	__le32 clock_type;	/* of a CPU clock: CPUCLOCK_* */
+	__le32 notify;		/* SIGEV_* */
+	__le32 signo;
+	__le32 tid;		/* SIGEV_THREAD_ID */
+	__le32 flags;		/* 1: armed; 2: absolute; 4: signal is queued */
+	__le64 value;		/* sigev_value */
+	__le64 left_ns;		/* relative; of an armed one at least 1 */
+	__le64 expires_ns;	/* absolute, where flags says so */
+	__le64 interval_ns;
+	__le32 overrun;
+	__le32 overrun_last;
+};
+
+struct ckpt_rlimits {
+	__le32 n;
+	__le32 pad;
+	__le64 limit[16][2];	/* current, maximum; RLIMIT_* order */
+};
+
+/* variable: classic BPF program as it was loaded, n * 8 bytes */
+struct ckpt_seccomp {
+	__le32 prev;		/* objref of the next outer filter */
+	__le32 flags;		/* 1: log */
+	__le32 n;
+	__le32 pad;
+};
+
+/*
+ * How the system call that a thread sleeps in goes on after a restart. The
+ * registers hold the user's view; this is what the kernel knew beside it.
+ */
+struct ckpt_syscall {
+	__le32 how;		/* CKPT_SYSCALL_* */
+	__le32 nr;
+	__le64 left_ns;		/* until the timeout; ~0: none */
+	__le64 done;		/* bytes that are already transferred */
+	__le64 arg[6];		/* CKPT_SYSCALL_BLOCK: by restart function */
+};
+
+#define CKPT_SYSCALL_AGAIN	0	/* begin again */
+#define CKPT_SYSCALL_LEFT	1	/* begin again with the time that is left */
+#define CKPT_SYSCALL_REST	2	/* go on after `done` bytes, then return the sum */
+#define CKPT_SYSCALL_NANOSLEEP	3	/* restart blocks: */
+#define CKPT_SYSCALL_POLL	4
+#define CKPT_SYSCALL_FUTEX	5
+#define CKPT_SYSCALL_CPU_NANOSLEEP 6
+#define CKPT_SYSCALL_ALARM_NANOSLEEP 7
+
+/* variable: node mask */
+struct ckpt_mempolicy {
+	__le32 mode;		/* MPOL_* */
+	__le32 flags;
+	__le32 mask_bytes;
+	__le32 pad;
+};
+
+/* of the dead children, for getrusage(RUSAGE_CHILDREN) and the process */
+struct ckpt_rusage {
+	__le64 utime_ns, stime_ns;		/* of dead threads */
+	__le64 cutime_ns, cstime_ns;
+	__le64 nvcsw, nivcsw, cnvcsw, cnivcsw;
+	__le64 min_flt, maj_flt, cmin_flt, cmaj_flt;
+	__le64 inblock, oublock, cinblock, coublock;
+	__le64 maxrss, cmaxrss;
+	__le64 sum_sched_runtime;
+};
+
+/* ---- mm/ ---- */
+
+/* variable: auxv, auxv_bytes */
+struct ckpt_mm {
+	__le64 start_code, end_code, start_data, end_data;
+	__le64 start_brk, brk, start_stack;
+	__le64 arg_start, arg_end, env_start, env_end;
+	__le64 mmap_base;
+	__le64 vdso;		/* address, 0: none */
+	__le64 flags;		/* CKPT_MM_* */
+	__le64 def_flags;	/* CKPT_VMA_* of mlockall(MCL_FUTURE) */
+	__le32 dumpable;
+	__le32 coredump_filter;
+	__le32 exe;		/* objref */
+	__le32 pkey_map;
+	__le32 membarrier;
+	__le32 nvmas;
+	__le32 auxv_bytes;
+	__le32 pad;
+};
+
+#define CKPT_MM_THP_DISABLE	0x1
+#define CKPT_MM_KSM		0x2	/* PR_SET_MEMORY_MERGE */
+#define CKPT_MM_MDWE		0x4
+
+/* variable: name of an anonymous mapping, without NUL */
+struct ckpt_vma {
+	__le64 start, end;
+	__le64 offset;		/* in the file, bytes */
+	__le64 flags;		/* CKPT_VMA_* */
+	__le32 file;		/* objref, 0: anonymous */
+	__le32 pkey;
+	__le32 kind;		/* CKPT_VMAK_* */
+	__le32 mempolicy_mode;
+	__le64 huge_size;
+	__le32 parent_mm;	/* objref of the mm it shares COW pages with, 0: none */
+	__le32 pad;
+};
+
+#define CKPT_VMA_READ		0x00001
+#define CKPT_VMA_WRITE		0x00002
+#define CKPT_VMA_EXEC		0x00004
+#define CKPT_VMA_SHARED		0x00008
+#define CKPT_VMA_MAYWRITE	0x00010
+#define CKPT_VMA_GROWSDOWN	0x00020
+#define CKPT_VMA_LOCKED		0x00040
+#define CKPT_VMA_LOCKONFAULT	0x00080
+#define CKPT_VMA_NORESERVE	0x00100
+#define CKPT_VMA_DONTFORK	0x00200
+#define CKPT_VMA_WIPEONFORK	0x00400
+#define CKPT_VMA_DONTDUMP	0x00800
+#define CKPT_VMA_SEQ_READ	0x01000
+#define CKPT_VMA_RAND_READ	0x02000
+#define CKPT_VMA_HUGEPAGE	0x04000
+#define CKPT_VMA_NOHUGEPAGE	0x08000
+#define CKPT_VMA_MERGEABLE	0x10000
+#define CKPT_VMA_SYNC		0x20000
+#define CKPT_VMA_DROPPABLE	0x40000
+#define CKPT_VMA_SEALED		0x80000
+
+#define CKPT_VMAK_ANON		0	/* private anonymous */
+#define CKPT_VMAK_FILE		1	/* private or shared mapping of a file */
+#define CKPT_VMAK_VDSO		2	/* vdso or vvar: nothing to map */
+#define CKPT_VMAK_HUGETLB	3	/* anonymous hugetlb, private */
+
+/*
+ * Page data of an mm or a shmem object (hdr.objref): fixed part, nruns struct
+ * ckpt_run, zeros up to a multiple of page_size from the beginning of the
+ * stream, then npages pages in the order of the runs.
+ */
+struct ckpt_pages {
+	__le32 nruns;
+	__le32 npages;
+	__le32 pad_bytes;	/* zeros between the end of the record and the data */
+	__le32 data_crc;	/* CRC32C of the pages, with CKPT_IMG_DATA_CRC */
+};
+
+#define CKPT_PAGES_MAX	1024	/* largest npages, and so nruns */
+
+struct ckpt_run {
+	__le64 start;		/* virtual address, or offset in the object */
+	__le32 npages;
+	__le32 flags;
+};
+
+/* variable: name without NUL. Content follows in PAGES. */
+struct ckpt_shmem {
+	__le64 size;
+	__le32 seals;		/* F_SEAL_*; ~0: none possible */
+	__le32 mode;
+	__le32 uid, gid;
+	__le32 flags;		/* CKPT_SHMEM_* */
+	__le32 huge_shift;	/* of a hugetlb one */
+};
+
+#define CKPT_SHMEM_MEMFD	0x1
+#define CKPT_SHMEM_NORESERVE	0x2
+#define CKPT_SHMEM_HUGETLB	0x4
+#define CKPT_SHMEM_SYSV		0x8
+
+/* ---- files/ ---- */
+
+/* the beginning of the fixed part of every FILE_* record */
+struct ckpt_file {
+	__le32 flags;		/* O_* as F_GETFL gives them, with O_PATH */
+	__le32 inode;		/* objref of the inode object, where the kind has one */
+	__le64 pos;
+	__le32 owner_type;	/* F_OWNER_* + 1, 0: none */
+	__le32 owner_pid;
+	__le32 owner_sig;
+	__le32 owner_uid;
+	__le32 owner_euid;
+	__le32 fmode;		/* bits F_GETFL does not show: 1: O_PATH; 2: write hint set */
+};
+
+/* variable: path as the caller of the checkpoint sees it, without NUL */
+struct ckpt_file_path {
+	struct ckpt_file f;
+	__le32 mode;		/* S_IF* and permissions */
+	__le32 rdev_major;
+	__le32 rdev_minor;
+	__le32 fs_magic;
+	__le64 size;
+	__le64 mtime_sec;
+	__le32 mtime_nsec;
+	__le32 build_id_len;
+	__le64 ino;
+	__le32 dev_major;
+	__le32 dev_minor;
+	__u8 fs_uuid[16];
+	__u8 build_id[20];
+	__u8 pad[4];
+};
+
+struct ckpt_file_pipe {
+	struct ckpt_file f;	/* f.inode: the PIPE */
+};
+
+struct ckpt_file_shmem {
+	struct ckpt_file f;	/* f.inode: the SHMEM */
+};
+
+/* data follows in DATA records with the same objref, one for each packet or run */
+struct ckpt_pipe {
+	__le32 ring_size;	/* slots */
+	__le32 nbufs;
+	__le32 flags;		/* 1: a FIFO, path follows */
+	__le32 data_bytes;
+	__le32 uid, gid;
+	__le64 pad;
+};
+
+struct ckpt_data {
+	__le32 flags;		/* CKPT_DATA_* */
+	__le32 offset;		/* of a pipe buffer: where in its page the data begins */
+	__le64 seq;
+};
+
+#define CKPT_DATA_PACKET	0x1	/* keep the boundary (O_DIRECT pipe, datagram) */
+#define CKPT_DATA_LAST		0x2	/* the last of the object's */
+#define CKPT_DATA_CAN_MERGE	0x4
+
+/* variable: n entries of entry_size */
+struct ckpt_fdtable {
+	__le32 n;
+	__le32 entry_size;
+	__le32 max_fds;
+	__le32 pad;
+};
+
+struct ckpt_fd {
+	__le32 fd;
+	__le32 flags;		/* 1: close on exec */
+	__le32 file;		/* objref */
+	__le32 pad;
+};
+
+/* variable: cwd path, then root path, without NULs */
+struct ckpt_fs {
+	__le32 umask;
+	__le32 cwd_len;
+	__le32 root_len;
+	__le32 pad;
+};
+
+#endif /* _UAPI_CKPT_IMAGE_H */
