@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+
+package vm
+
+import "runtime"
+
+func lockThread() { runtime.LockOSThread() }
