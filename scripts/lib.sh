@@ -26,12 +26,14 @@ mirror() {
 
 # apt_private SUITE COMMAND... runs an apt program on bookworm or
 # bookworm-backports, with its own lists: neither suite need be among the
-# machine's sources, and those are the user's to edit, not ours. No root.
+# machine's sources, and those are the user's to edit, not ours. The caller sets
+# RUN to what shall run the program, such as sudo; downloads need no root.
+RUN=()
 apt_private() {
 	local suite=$1 cmd=$2 dir
 	shift 2
 	dir=$CACHE/apt/$suite
-	"$cmd" -q \
+	"${RUN[@]}" "$cmd" -q \
 		-o Dir::Etc::sourcelist="$dir/sources.list" \
 		-o Dir::Etc::sourceparts=/dev/null \
 		-o Dir::Etc::preferences=/dev/null \
