@@ -24,7 +24,7 @@ test=("${build[@]}" qemu-system-x86 e2fsprogs cpio busybox-static
 	bash coreutils findutils gawk grep sed tar gzip procps psmisc util-linux mount
 	iproute2 hostname python3 sqlite3 tmux redis-server nginx-light postgresql)
 bench=("${test[@]}" criu)
-lint=("${build[@]}" sparse shellcheck)
+lint=("${build[@]}" sparse shellcheck perl git)
 # Installing these starts them and makes the next boot start them. The tests
 # run them in a guest only.
 services=(redis-server nginx postgresql)

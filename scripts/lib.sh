@@ -9,6 +9,10 @@
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/crctl
 ME=${0##*/}
 
+# A make that calls these scripts has variables and flags of its own, which
+# the kernel's makefiles would take for theirs.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL KERNELRELEASE
+
 # The result of a script goes to stdout; whatever a person reads, to stderr.
 say() { echo "$ME: $*" >&2; }
 die() { echo "$ME: error: $*" >&2; exit 1; }

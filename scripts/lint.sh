@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# lint.sh [CHECK...]  checks the sources: licences checkpatch module go shell
+#
+# All checks run, and the last line names those that failed.
+
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$here/lib.sh"
+cd "$here/.." || exit 1
+STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# files PATTERN... lists files of the repository, also those not yet committed.
+files() { git ls-files -co --exclude-standard -- "$@"; }
+
+licences() {
+	local f want rc=0
+	while read -r f; do
+		[ -f "$f" ] || continue
+		case $f in
+		LICENSES/* | go.mod | go.sum | .gitignore | *.json | */testdata/*) continue ;;
+		kmod/* | kselftest/*.[chS] | kselftest/Makefile | scripts/debug.config) want=GPL-2.0-only ;;
+		*) want=MIT ;;
+		esac
+		# The second line is for files whose first one belongs to an interpreter.
+		head -n 2 "$f" | grep -q "SPDX-License-Identifier: .*$want" || {
+			echo "$f: no 'SPDX-License-Identifier: $want' at its beginning"
+			rc=1
+		}
+	done < <(files)
+	return $rc
+}
+
+# Out of the tree there is one place for tests of the kernel's version, and
+# the names of selftests are no part of it either.
+checkpatch() {
+	local src list
+	src=$(scripts/kernel.sh source) || return 1
+	mapfile -t list < <(files 'kmod/*.[ch]' 'kselftest/*.[ch]')
+	[ ${#list[@]} -gt 0 ] || return 0
+	"$src/scripts/checkpatch.pl" --no-tree --strict --quiet --terse --show-types \
+		--ignore LINUX_VERSION_CODE -f "${list[@]}"
+}
+
+# Warnings of the kernel's own headers are not ours.
+module() {
+	local kernel rc=0 log=out/lint/module.log
+	mkdir -p out/lint
+	for kernel in stock 6.12; do
+		kernel=$(scripts/kernel.sh "$kernel") || return 1
+		OUT=$PWD/out/lint scripts/kmod.sh "$kernel/build" C=2 W=1 >/dev/null 2>$log || { cat $log; rc=1; }
+		grep -hE "out/lint/[^ ]*: (warning|error):" out/lint/"$(cat "$kernel/release")"/build.log && rc=1
+	done
+	return $rc
+}
+
+go_() {
+	local rc=0 bad
+	bad=$(files '*.go' | xargs -r gofmt -l)
+	[ -z "$bad" ] || { echo "gofmt -w is needed on:" "$bad"; rc=1; }
+	go vet ./... || rc=1
+	go run "$STATICCHECK" ./... || rc=1
+	return $rc
+}
+
+shell() {
+	local list
+	mapfile -t list < <(files | xargs grep -lE -m1 '^#!/bin/(ba)?sh' 2>/dev/null)
+	shellcheck -x "${list[@]}"
+}
+
+[ $# -gt 0 ] || set -- licences checkpatch module go shell
+failed=
+for check in "$@"; do
+	echo "# $check"
+	case $check in
+	licences | checkpatch | module | shell) $check || failed+=" $check" ;;
+	go) go_ || failed+=" go" ;;
+	*) die "there is no check '$check': they are licences checkpatch module go shell" ;;
+	esac
+done
+[ -z "$failed" ] || die "these checks found something (see above):$failed"
+echo "# lint: nothing found"
