@@ -67,3 +67,11 @@ type Program struct {
 	Kernels []string // nil: all
 	Restart []string // more arguments for crctl restart
 }
+
+// Scenario is what the agent tells about one of its scenarios when it is called with -list.
+type Scenario struct {
+	Name    string
+	Kernels []string // nil: all
+	Suite   string   // "": test
+	Alone   bool     // needs no module
+}
