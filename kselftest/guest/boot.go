@@ -168,7 +168,20 @@ func powerOff(code int) {
 func drainTTY(fd int) { unix.IoctlSetInt(fd, unix.TCSBRK, 1) }
 
 func (g *guest) insmod() error {
-	return loadModule(job.Module, "")
+	if err := loadModule(job.Module, ""); err != nil {
+		return fmt.Errorf("%w; the kernel's last words:\n%s", err, tail(kernelLog(), 15))
+	}
+	return nil
+}
+
+// kernelLog returns what dmesg would show.
+func kernelLog() string {
+	buf := make([]byte, 1<<18)
+	n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buf)
+	if err != nil {
+		return err.Error()
+	}
+	return string(buf[:n])
 }
 
 func (g *guest) rmmod() error {
