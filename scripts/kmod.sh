@@ -18,7 +18,9 @@ kdir=$1
 shift
 [ -f "$kdir/Makefile" ] ||
 	die "$kdir is no folder to build modules in: install the linux-headers package of that kernel, or give KDIR= another one"
-release=$(make -s -C "$kdir" kernelrelease 2>/dev/null) ||
+# What the module will say it is for. Debian's kernel.release says less.
+release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"/\1/p' "$kdir/include/generated/utsrelease.h" 2>/dev/null) || true
+[ -n "$release" ] ||
 	die "$kdir does not say what kernel it is for: prepare it with 'make modules_prepare' there"
 out=${OUT:-$top/out/kmod}/$release
 mkdir -p "$out"
