@@ -110,6 +110,7 @@ fetch() {
 	ln -s "$h" "$tmp/out/build"
 	echo "$release" >"$tmp/out/release"
 	echo "$version" >"$tmp/out/version"
+	chmod 755 "$tmp/out"
 	mv -T "$tmp/out" "$dir"
 	echo "$dir"
 }
@@ -158,6 +159,7 @@ build_debug() {
 	build=$CACHE/kernels/.build-debug-$key
 	log=$build/build.log
 	mkdir -p "$build"
+	touch "$log"
 	(
 		cd "$src"
 		make -s O="$build" x86_64_defconfig
@@ -177,18 +179,20 @@ build_debug() {
 	[ -z "$missing" ] || die "scripts/debug.config asks for what this kernel cannot have:$missing (see $build/config.log)"
 
 	say "building the debug kernel in $build (10 to 20 minutes on two processors, once)"
-	make -C "$build" -j "$(nproc)" vmlinux bzImage modules >"$log" 2>&1 &
+	# Appended, so that a run that goes on counts from where the last one was.
+	make -C "$build" -j "$(nproc)" vmlinux bzImage modules >>"$log" 2>&1 &
 	pid=$!
 	trap 'kill "$pid" 2>/dev/null || true' EXIT
 	progress "$pid" "$log" 2000
 	wait "$pid" || {
-		grep -E -m 10 'error|Error' "$log" >&2 || tail -n 10 "$log" >&2
+		tail -n 200 "$log" | grep -E -m 10 'error|Error' >&2 || tail -n 10 "$log" >&2
 		die "building the debug kernel failed, see $log: when it says that there is no space or memory, make some and run this again; it goes on where it stopped"
 	}
 	trap - EXIT
 	release=$(cat "$build/include/config/kernel.release")
 	dir=$CACHE/kernels/debug-$release
 	tmp=$(mktemp -d "$CACHE/kernels/.debug.XXXXXX")
+	chmod 755 "$tmp"
 	mkdir -p "$tmp/modules/lib/modules/$release"
 	make -s -C "$build" INSTALL_MOD_PATH="$tmp/modules" modules_install >>"$log" 2>&1 ||
 		die "installing the modules of the debug kernel failed, see $log"
@@ -208,12 +212,6 @@ build_debug() {
 	echo "$dir"
 }
 
-[ $# = 1 ] || usage
-mkdir -p "$CACHE/kernels" || die "the cache folder $CACHE cannot be made: set XDG_CACHE_HOME to a folder that can be written"
-# Two makes at once shall not fetch or build the same thing twice.
-exec 9>"$CACHE/kernels/.lock-$1"
-flock -n 9 || { say "another run is making $1, waiting for it"; flock 9; }
-
 # have PATTERN prints the newest finished directory of that name.
 have() {
 	local d
@@ -222,10 +220,22 @@ have() {
 	[ -n "$d" ] && dirname "$d"
 }
 
-case $1 in
-stock) have 'stock-*' || fetch stock bookworm '6[.]1[.]' ;;
-6.12) have '6.12-*' || fetch 6.12 bookworm-backports '6[.]12[.]' ;;
-debug) { [ -f "$CACHE/linux-source-6.1/.debian-version" ] && have "debug-*-debug-$(debug_key)"; } || build_debug ;;
-source) source_dir ;;
-*) usage ;;
-esac
+main() {
+	[ $# = 1 ] || usage
+	mkdir -p "$CACHE/kernels" || die "the cache folder $CACHE cannot be made: set XDG_CACHE_HOME to a folder that can be written"
+	# Two makes at once shall not fetch or build the same thing twice.
+	exec 9>"$CACHE/kernels/.lock-$1"
+	flock -n 9 || { say "another run is making $1, waiting for it"; flock 9; }
+
+	case $1 in
+	stock) have 'stock-*' || fetch stock bookworm '6[.]1[.]' ;;
+	6.12) have '6.12-*' || fetch 6.12 bookworm-backports '6[.]12[.]' ;;
+	debug) { [ -f "$CACHE/linux-source-6.1/.debian-version" ] && have "debug-*-debug-$(debug_key)"; } || build_debug ;;
+	source) source_dir ;;
+	*) usage ;;
+	esac
+}
+
+# On one line: bash reads on when a function returns, and an update of the
+# checkout in the twelve minutes of a build would make it read anything.
+main "$@"; exit
