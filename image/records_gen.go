@@ -86,7 +86,7 @@ type Task struct {
 	Pad            uint32 `json:"pad"`
 }
 
-// Thread is struct ckpt_thread of ckpt_image.h.
+// Thread is struct ckpt_thread_rec of ckpt_image.h.
 type Thread struct {
 	TID                 uint32    `json:"tid"`
 	Cred                uint32    `json:"cred" ckpt:"objref"`    // objref: subjective and real

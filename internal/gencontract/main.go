@@ -136,7 +136,8 @@ func structName(c string) string {
 		// Error is what a Go reader takes for an error value.
 		return map[string]string{"ckpt_error": "ErrorRecord", "ckpt_hdr": "Hdr"}[c]
 	}
-	return camel(strings.TrimPrefix(c, "ckpt_"))
+	// The suffix only tells a record from a struct of the module.
+	return camel(strings.TrimSuffix(strings.TrimPrefix(c, "ckpt_"), "_rec"))
 }
 
 func writeDefines(b *bytes.Buffer, src string, rename func(string) string) {
@@ -159,7 +160,7 @@ func writeTypes(b *bytes.Buffer, body string, structs map[string]bool) {
 		c := "ckpt_" + strings.ToLower(name)
 		fmt.Fprintf(b, "\tType%s Type = %s%s\n", camel(name), m[2], comment(m[3]))
 		fixed := "nil"
-		if structs[c] {
+		if structs[c] || structs[c+"_rec"] {
 			fixed = fmt.Sprintf("func() any { return new(%s) }", structName(c))
 		} else if strings.HasPrefix(name, "FILE_") {
 			fixed = "func() any { return new(File) }"

@@ -96,6 +96,17 @@ func needPids(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs the right to choose pids")
 	}
+	// Orphans come to this process, so that it can wait for them.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reap waits until no process of a tree is left.
+func reap(tasks []Task) {
+	for _, task := range tasks {
+		_, _ = unix.Wait4(task.PID, nil, unix.WALL, nil)
+	}
 }
 
 // collect reads the failures and the end of a tree.
@@ -161,6 +172,9 @@ func TestCreate(t *testing.T) {
 				t.Fatal(err)
 			}
 			failures, ws := collect(t, tr)
+			if !ns {
+				reap(tasks)
+			}
 			got := map[int]bool{}
 			for _, f := range failures {
 				got[f.PID] = true
