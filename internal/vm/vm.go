@@ -105,18 +105,8 @@ func Run(ctx context.Context, c Config) (code int, err error) {
 	select {
 	case err = <-stop:
 	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			timedOut = true
-			nmi(monitor)
-			select {
-			case err = <-stop:
-			case <-time.After(5 * time.Second):
-			}
-		}
-		if err == nil {
-			cmd.Process.Kill()
-			err = <-stop
-		}
+		timedOut = errors.Is(ctx.Err(), context.DeadlineExceeded)
+		err = end(cmd, stop, monitor, timedOut)
 	}
 	for range 2 {
 		if cerr := <-copied; cerr != nil && err == nil {
@@ -130,6 +120,20 @@ func Run(ctx context.Context, c Config) (code int, err error) {
 		return 0, ctx.Err()
 	}
 	return verdict(err, stderr.String())
+}
+
+// end makes QEMU end and returns what Wait said. A guest that is to talk first gets five seconds for it.
+func end(cmd *exec.Cmd, stop <-chan error, monitor string, talk bool) error {
+	if talk {
+		nmi(monitor)
+		select {
+		case err := <-stop:
+			return err
+		case <-time.After(5 * time.Second):
+		}
+	}
+	cmd.Process.Kill()
+	return <-stop
 }
 
 // start runs cmd from a thread that stays: Pdeathsig is sent when the thread that forked ends.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -95,7 +96,7 @@ type guest struct {
 	limit   time.Duration
 }
 
-var errGuest = fmt.Errorf("the guest reported a failure")
+var errGuest = errors.New("the guest reported a failure")
 
 // boot runs a guest. An error says why the run cannot count as passed, whatever the report says.
 func (r *run) boot(ctx context.Context, g *guest) error {
@@ -132,10 +133,15 @@ func (r *run) boot(ctx context.Context, g *guest) error {
 		Memory: r.o.memory, CPUs: r.o.cpus, Icount: r.o.icount, KVM: r.o.kvm,
 		Console: console, Report: g.report, Interactive: r.o.shell, Dir: dir,
 	})
-	if ctx.Err() == nil || err == vm.ErrTimeout {
-		if bad := vm.ScanConsole(g.console.Bytes()); len(bad) > 0 {
-			return fmt.Errorf("the console tells of trouble:\n%s", g.tail(bad[0]))
+	if errors.Is(err, context.Canceled) {
+		return err // by a person, who needs no log
+	}
+	if bad := vm.ScanConsole(g.console.Bytes()); len(bad) > 0 {
+		trouble := fmt.Errorf("the console tells of trouble:\n%s", g.tail(bad[0]))
+		if err != nil {
+			trouble = fmt.Errorf("%w; %w", err, trouble)
 		}
+		return trouble
 	}
 	if err != nil {
 		return fmt.Errorf("%w; end of the console:\n%s", err, g.tail(""))
