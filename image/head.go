@@ -33,11 +33,15 @@ type Head struct {
 }
 
 // ReadHead reads HEADER and TREE and not one byte more, and checks them.
-func (r *Reader) ReadHead() (*Head, error) {
+func (r *Reader) ReadHead() (*Head, error) { return r.readHeadFor(func(*Record) {}) }
+
+// readHeadFor is ReadHead that shows both records to visit.
+func (r *Reader) readHeadFor(visit func(*Record)) (*Head, error) {
 	rec, err := r.Next()
 	if err != nil {
 		return nil, err
 	}
+	visit(rec)
 	h := &Head{}
 	if f, ok := rec.Fixed.(*Header); ok {
 		h.Header = *f
@@ -45,6 +49,7 @@ func (r *Reader) ReadHead() (*Head, error) {
 	if rec, err = r.Next(); err != nil {
 		return nil, err
 	}
+	visit(rec)
 	tree, ok := rec.Fixed.(*Tree)
 	if !ok {
 		err := errors.New("the second record is not TREE")
