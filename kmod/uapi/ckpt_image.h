@@ -179,7 +179,7 @@ struct ckpt_task {
 #define CKPT_SIG_CONTINUED	0x8	/* a parent has still to see SIGCONT */
 #define CKPT_SIG_UNKILLABLE	0x10
 
-struct ckpt_thread {
+struct ckpt_thread_rec {
 	__le32 tid;
 	__le32 cred;		/* objref: subjective and real */
 	__le32 seccomp;		/* objref of the innermost filter, 0: none */

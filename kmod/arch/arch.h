@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a processor must provide. All that knows registers, system call numbers
+ * of sleeping calls and the vDSO is behind these.
+ */
+#ifndef _CKPT_ARCH_H
+#define _CKPT_ARCH_H
+
+#include <linux/sched.h>
+
+struct ckpt_ctx;
+struct ckpt_in;
+struct ckpt_thread;
+
+/* runs in a task that is about to park: saves what only it can read */
+void ckpt_arch_save_current(void);
+
+/* whether the system call that it sleeps in must not be woken */
+bool ckpt_arch_sleeps_in_place(struct task_struct *task);
+int ckpt_arch_syscall_nr(struct task_struct *task);
+
+/* REGS, FPU and SYSCALL of one thread */
+int ckpt_arch_checkpoint_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t);
+
+/* at restart, in the thread itself; the records are read first, and set last */
+int ckpt_arch_check_regs(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_arch_restart_fpu(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_arch_restart_regs(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in);
+
+/* fills in the processor's part of the HEADER */
+void ckpt_arch_header(struct ckpt_header *h);
+
+/* a system call made by the current task for itself */
+long ckpt_arch_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
+		       unsigned long a2, unsigned long a3, unsigned long a4,
+		       unsigned long a5);
+
+/* the vDSO: where it is, and at restart putting it back there */
+unsigned long ckpt_arch_vdso(struct mm_struct *mm);
+void ckpt_arch_forget_vdso(void);
+int ckpt_arch_map_vdso(struct ckpt_ctx *ctx, unsigned long vvar_start);
+
+#endif /* _CKPT_ARCH_H */

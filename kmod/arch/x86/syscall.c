@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Saves: the system call that a thread sleeps in, so that it goes on after a
+ * restart with the time that was left.
+ *
+ * A thread that was woken for parking has one of the -ERESTART codes in ax and
+ * perhaps a restart block, whose absolute times are saved relative. A thread
+ * parked in place is still inside: it is made to begin the call again, with
+ * the rest of its timeout.
+ * Locks: none; see regs.c.
+ */
+#include <linux/futex.h>
+#include <linux/hrtimer.h>
+#include <linux/restart_block.h>
+#include <linux/sched/signal.h>
+#include <linux/syscalls.h>
+#include <asm/syscall.h>
+#include <asm/unistd.h>
+
+#include "../../private.h"
+#include "../../ksym.h"
+#include "../arch.h"
+#include "x86.h"
+
+/*
+ * The calls that return EINTR or a short count when they are woken, or that
+ * give the time of parking away. Where the timeout is, if there is one:
+ */
+enum ckpt_timeout {
+	CKPT_NO_TIMEOUT,
+	CKPT_TIMEOUT_MS,	/* argument in milliseconds */
+	CKPT_TIMEOUT_TS,	/* argument points to a struct timespec */
+	CKPT_TIMEOUT_TV,	/* argument points to a struct timeval */
+};
+
+static const struct ckpt_call {
+	u16 nr;
+	u8 timeout;		/* enum ckpt_timeout */
+	u8 arg;
+} ckpt_calls[] = {
+	{ __NR_read }, { __NR_write }, { __NR_readv }, { __NR_writev },
+	{ __NR_pread64 }, { __NR_pwrite64 }, { __NR_preadv }, { __NR_pwritev },
+	{ __NR_preadv2 }, { __NR_pwritev2 },
+	{ __NR_sendfile }, { __NR_splice }, { __NR_tee }, { __NR_vmsplice },
+	{ __NR_copy_file_range }, { __NR_getrandom },
+	{ __NR_accept }, { __NR_accept4 }, { __NR_connect },
+	{ __NR_recvfrom }, { __NR_recvmsg }, { __NR_recvmmsg, CKPT_TIMEOUT_TS, 4 },
+	{ __NR_sendto }, { __NR_sendmsg }, { __NR_sendmmsg },
+	{ __NR_epoll_wait, CKPT_TIMEOUT_MS, 3 },
+	{ __NR_epoll_pwait, CKPT_TIMEOUT_MS, 3 },
+	{ __NR_epoll_pwait2, CKPT_TIMEOUT_TS, 3 },
+	{ __NR_rt_sigtimedwait, CKPT_TIMEOUT_TS, 2 },
+	{ __NR_semop }, { __NR_semtimedop, CKPT_TIMEOUT_TS, 3 },
+	{ __NR_io_getevents, CKPT_TIMEOUT_TS, 4 },
+	{ __NR_io_pgetevents, CKPT_TIMEOUT_TS, 4 },
+	{ __NR_io_uring_enter },
+	{ __NR_select, CKPT_TIMEOUT_TV, 4 },
+	{ __NR_pselect6, CKPT_TIMEOUT_TS, 4 },
+	{ __NR_ppoll, CKPT_TIMEOUT_TS, 2 },
+};
+
+static const struct ckpt_call *ckpt_call(int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_calls); i++)
+		if (ckpt_calls[i].nr == nr)
+			return &ckpt_calls[i];
+	return NULL;
+}
+
+int ckpt_arch_syscall_nr(struct task_struct *task)
+{
+	return syscall_get_nr(task, task_pt_regs(task));
+}
+
+bool ckpt_arch_sleeps_in_place(struct task_struct *task)
+{
+	return ckpt_call(ckpt_arch_syscall_nr(task));
+}
+
+static u64 ckpt_left(u64 expires, clockid_t clock)
+{
+	u64 now;
+
+	switch (clock) {
+	case CLOCK_REALTIME:
+		now = ktime_get_real_ns();
+		break;
+	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
+		now = ktime_get_boottime_ns();
+		break;
+	default:
+		now = ktime_get_ns();
+	}
+	return expires > now ? expires - now : 0;
+}
+
+static int ckpt_checkpoint_block(struct ckpt_ctx *ctx, struct task_struct *task,
+				 struct ckpt_syscall *s)
+{
+	struct restart_block *rb = &task->restart_block;
+	unsigned long fn = (unsigned long)rb->fn;
+
+	if (fn == KD(hrtimer_nanosleep_restart) || fn == KD(posix_cpu_nsleep_restart) ||
+	    fn == KD(alarm_timer_nsleep_restart)) {
+		s->how = cpu_to_le32(fn == KD(hrtimer_nanosleep_restart) ?
+				     CKPT_SYSCALL_NANOSLEEP :
+				     fn == KD(posix_cpu_nsleep_restart) ?
+				     CKPT_SYSCALL_CPU_NANOSLEEP : CKPT_SYSCALL_ALARM_NANOSLEEP);
+		s->arg[0] = cpu_to_le64((u32)rb->nanosleep.clockid);
+		s->arg[1] = cpu_to_le64(rb->nanosleep.type);
+		s->arg[2] = cpu_to_le64((unsigned long)rb->nanosleep.rmtp);
+		/* a CPU clock stands still: its expiry stays as it is */
+		s->left_ns = cpu_to_le64(fn == KD(posix_cpu_nsleep_restart) ?
+					 rb->nanosleep.expires :
+					 ckpt_left(rb->nanosleep.expires,
+						   rb->nanosleep.clockid));
+	} else if (fn == KD(do_restart_poll)) {
+		s->how = cpu_to_le32(CKPT_SYSCALL_POLL);
+		s->arg[0] = cpu_to_le64((unsigned long)rb->poll.ufds);
+		s->arg[1] = cpu_to_le64(rb->poll.nfds);
+		s->arg[2] = cpu_to_le64(rb->poll.has_timeout);
+		s->left_ns = cpu_to_le64(rb->poll.has_timeout ?
+					 ckpt_left(rb->poll.tv_sec * NSEC_PER_SEC +
+						   rb->poll.tv_nsec, CLOCK_MONOTONIC) : ~0ULL);
+	} else if (fn == KD(futex_wait_restart)) {
+		s->how = cpu_to_le32(CKPT_SYSCALL_FUTEX);
+		s->arg[0] = cpu_to_le64((unsigned long)rb->futex.uaddr);
+		s->arg[1] = cpu_to_le64(rb->futex.val);
+		s->arg[2] = cpu_to_le64(rb->futex.flags);
+		s->arg[3] = cpu_to_le64(rb->futex.bitset);
+		s->left_ns = cpu_to_le64(ckpt_left(rb->futex.time,
+						   rb->futex.flags & 0x02 ?
+						   CLOCK_REALTIME : CLOCK_MONOTONIC));
+	} else {
+		return ckpt_refuse(ctx, task, "restart-block",
+				   "sleeps in system call %d, which restarts in a way that is not known",
+				   ckpt_arch_syscall_nr(task));
+	}
+	return 0;
+}
+
+int ckpt_arch_checkpoint_syscall(struct ckpt_ctx *ctx, struct ckpt_thread *t,
+				 struct ckpt_regs *r)
+{
+	struct task_struct *task = t->task;
+	int nr = ckpt_arch_syscall_nr(task);
+	const struct ckpt_call *call;
+	struct ckpt_syscall *s;
+
+	if (nr < 0)
+		return 0;
+	if (t->in_place && (READ_ONCE(task->__state) & TASK_INTERRUPTIBLE)) {
+		r->ax = cpu_to_le64(-ERESTARTNOINTR);
+		s = ckpt_out(ctx, CKPT_REC_SYSCALL, 0, sizeof(*s), 0);
+		if (!s)
+			return -ENOMEM;
+		call = ckpt_call(nr);
+		s->nr = cpu_to_le32(nr);
+		s->how = cpu_to_le32(call && call->timeout && t->left_ns != ~0ULL ?
+				     CKPT_SYSCALL_LEFT : CKPT_SYSCALL_AGAIN);
+		s->left_ns = cpu_to_le64(t->left_ns);
+		return 0;
+	}
+	if ((long)le64_to_cpu(r->ax) != -ERESTART_RESTARTBLOCK)
+		return 0;
+	s = ckpt_out(ctx, CKPT_REC_SYSCALL, 0, sizeof(*s), 0);
+	if (!s)
+		return -ENOMEM;
+	s->nr = cpu_to_le32(nr);
+	return ckpt_checkpoint_block(ctx, task, s);
+}
+
+/* ---- restart ---- */
+
+long ckpt_arch_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
+		       unsigned long a2, unsigned long a3, unsigned long a4,
+		       unsigned long a5)
+{
+	struct pt_regs regs = {
+		.di = a0, .si = a1, .dx = a2, .r10 = a3, .r8 = a4, .r9 = a5,
+		.orig_ax = nr, .cs = __USER_CS, .ss = __USER_DS,
+		.flags = X86_EFLAGS_IF,
+	};
+
+	return K(x64_sys_call)(&regs, nr);
+}
+
+static u64 ckpt_expires(u64 left, clockid_t clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+		return ktime_get_real_ns() + left;
+	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
+		return ktime_get_boottime_ns() + left;
+	default:
+		return ktime_get_ns() + left;
+	}
+}
+
+int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	const struct ckpt_syscall *s = (const void *)in->fixed;
+	struct restart_block *rb = &current->restart_block;
+	u64 left = le64_to_cpu(s->left_ns);
+	struct timespec64 ts;
+	clockid_t clock;
+
+	/* far beyond any use, and safe to add to a clock */
+	if (left != ~0ULL && left > S64_MAX / 4)
+		left = S64_MAX / 4;
+	memset(rb, 0, sizeof(*rb));
+	rb->fn = (void *)KD(do_no_restart_syscall);
+	switch (le32_to_cpu(s->how)) {
+	case CKPT_SYSCALL_AGAIN:
+	case CKPT_SYSCALL_LEFT:
+		return 0;
+	case CKPT_SYSCALL_NANOSLEEP:
+	case CKPT_SYSCALL_CPU_NANOSLEEP:
+	case CKPT_SYSCALL_ALARM_NANOSLEEP:
+		clock = (u32)le64_to_cpu(s->arg[0]);
+		if (le64_to_cpu(s->arg[1]) > TT_COMPAT)
+			return ckpt_bad(ctx, in, "the type of a timespec is out of range");
+		if (le64_to_cpu(s->arg[1]) == TT_COMPAT)
+			return ckpt_bad(ctx, in, "a 32-bit timespec in a 64-bit program");
+		rb->nanosleep.type = le64_to_cpu(s->arg[1]);
+		rb->nanosleep.rmtp = (void __user *)le64_to_cpu(s->arg[2]);
+		rb->nanosleep.clockid = clock;
+		if (le32_to_cpu(s->how) == CKPT_SYSCALL_CPU_NANOSLEEP) {
+			if (clock >= 0)
+				return ckpt_bad(ctx, in, "not a CPU clock");
+			rb->nanosleep.expires = left;
+			rb->fn = (void *)KD(posix_cpu_nsleep_restart);
+			return 0;
+		}
+		if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC &&
+		    clock != CLOCK_BOOTTIME && clock != CLOCK_TAI &&
+		    clock != CLOCK_REALTIME_ALARM && clock != CLOCK_BOOTTIME_ALARM)
+			return ckpt_bad(ctx, in, "a clock that cannot be slept on");
+		if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) !=
+		    (le32_to_cpu(s->how) == CKPT_SYSCALL_ALARM_NANOSLEEP))
+			return ckpt_bad(ctx, in, "the clock does not fit the system call");
+		rb->nanosleep.expires = ckpt_expires(left, clock);
+		rb->fn = (void *)(le32_to_cpu(s->how) == CKPT_SYSCALL_NANOSLEEP ?
+				  KD(hrtimer_nanosleep_restart) :
+				  KD(alarm_timer_nsleep_restart));
+		return 0;
+	case CKPT_SYSCALL_POLL:
+		rb->poll.ufds = (void __user *)le64_to_cpu(s->arg[0]);
+		rb->poll.nfds = le64_to_cpu(s->arg[1]);
+		rb->poll.has_timeout = le64_to_cpu(s->arg[2]) && left != ~0ULL;
+		if (rb->poll.has_timeout) {
+			ts = ns_to_timespec64(ktime_get_ns() + left);
+			rb->poll.tv_sec = ts.tv_sec;
+			rb->poll.tv_nsec = ts.tv_nsec;
+		}
+		rb->fn = (void *)KD(do_restart_poll);
+		return 0;
+	case CKPT_SYSCALL_FUTEX:
+		/* FLAGS_SHARED, FLAGS_CLOCKRT and FLAGS_HAS_TIMEOUT */
+		if (le64_to_cpu(s->arg[2]) & ~0x7ULL || !(u32)le64_to_cpu(s->arg[3]))
+			return ckpt_bad(ctx, in, "futex flags are out of range");
+		rb->futex.uaddr = (void __user *)le64_to_cpu(s->arg[0]);
+		rb->futex.val = le64_to_cpu(s->arg[1]);
+		rb->futex.flags = le64_to_cpu(s->arg[2]);
+		rb->futex.bitset = le64_to_cpu(s->arg[3]);
+		rb->futex.time = ckpt_expires(left == ~0ULL ? S64_MAX / 4 : left,
+					      rb->futex.flags & 0x02 ?
+					      CLOCK_REALTIME : CLOCK_MONOTONIC);
+		rb->fn = (void *)KD(futex_wait_restart);
+		return 0;
+	}
+	return ckpt_bad(ctx, in, "a way to go on that is not known");
+}

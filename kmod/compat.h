@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All that differs between the kernels that ckpt.ko is built for: 6.1 (Debian
+ * 12) and 6.12 (its backports). No other file asks for a kernel version.
+ */
+#ifndef _CKPT_COMPAT_H
+#define _CKPT_COMPAT_H
+
+#include <linux/version.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mm_types.h>
+#include <linux/pagewalk.h>
+#include <linux/rseq.h>
+#include <linux/sched.h>
+#include <linux/uio.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+
+static inline void ckpt_vm_flags_clear(struct vm_area_struct *vma,
+				       unsigned long flags)
+{
+	vma->vm_flags &= ~flags;
+}
+
+static inline void ckpt_vma_start_write(struct vm_area_struct *vma)
+{
+}
+
+#define CKPT_WALK_RDLOCK
+
+#else
+
+static inline void ckpt_vm_flags_clear(struct vm_area_struct *vma,
+				       unsigned long flags)
+{
+	vm_flags_clear(vma, flags);
+}
+
+static inline void ckpt_vma_start_write(struct vm_area_struct *vma)
+{
+	vma_start_write(vma);
+}
+
+#define CKPT_WALK_RDLOCK	.walk_lock = PGWALK_RDLOCK,
+
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define ckpt_gup_remote(mm, start, n, flags, pages) \
+	get_user_pages_remote(mm, start, n, flags, pages, NULL, NULL)
+#else
+#define ckpt_gup_remote(mm, start, n, flags, pages) \
+	get_user_pages_remote(mm, start, n, flags, pages, NULL)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define ckpt_rseq_len(t)	(sizeof(struct rseq))
+#define ckpt_set_rseq_len(t, n)	((void)(n))
+#define ckpt_import_ubuf(dest, buf, len, iov, iter) \
+	import_single_range((dest) ? READ : WRITE, buf, len, iov, iter)
+#else
+#define ckpt_rseq_len(t)	((t)->rseq_len)
+#define ckpt_set_rseq_len(t, n)	((t)->rseq_len = (n))
+#define ckpt_import_ubuf(dest, buf, len, iov, iter) \
+	((void)(iov), import_ubuf((dest) ? ITER_DEST : ITER_SOURCE, buf, len, iter))
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define ckpt_shstk_enabled(t)	false
+#elif defined(CONFIG_X86_USER_SHADOW_STACK)
+#define ckpt_shstk_enabled(t)	((t)->thread.features != 0)
+#else
+#define ckpt_shstk_enabled(t)	false
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define ckpt_inode_mtime(inode)	((inode)->i_mtime)
+#else
+#define ckpt_inode_mtime(inode)	inode_get_mtime(inode)
+#endif
+
+/* 6.12 allocates the owner when one is set first */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+static inline struct fown_struct *ckpt_file_owner(struct file *file)
+{
+	return &file->f_owner;
+}
+#else
+static inline struct fown_struct *ckpt_file_owner(struct file *file)
+{
+	return READ_ONCE(file->f_owner);
+}
+#endif
+
+#include <linux/posix-timers.h>
+#include <linux/sched/signal.h>
+
+#define ckpt_timer_next_id(sig, id)	((sig)->next_posix_timer_id = (id))
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define ckpt_for_each_timer(timr, sig) \
+	list_for_each_entry_rcu(timr, &(sig)->posix_timers, list, true)
+#else
+#define ckpt_for_each_timer(timr, sig) \
+	hlist_for_each_entry_rcu(timr, &(sig)->posix_timers, list, true)
+#endif
+
+#ifdef VM_DROPPABLE
+#define CKPT_VM_DROPPABLE	VM_DROPPABLE
+#else
+#define CKPT_VM_DROPPABLE	0
+#endif
+
+#endif /* _CKPT_COMPAT_H */

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Saves: what all open files have: flags, position, owner and signal of
+ * F_SETOWN and F_SETSIG. The kind of a file does the rest.
+ * Refuses: files of no known kind, by what they are.
+ * Locks: f_owner.lock.
+ */
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/pid.h>
+#include <linux/slab.h>
+
+#include "files.h"
+
+/* what open() and fcntl(F_SETFL) can set and F_GETFL shows */
+#define CKPT_FILE_FLAGS	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | \
+			 O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | \
+			 O_NOATIME | O_PATH | FASYNC | __O_TMPFILE | O_NOCTTY)
+
+/* what a file is, where no kind takes it */
+static const char *ckpt_file_what(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFSOCK:
+		return "socket";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFCHR:
+		return "device";
+	case S_IFBLK:
+		return "block-device";
+	}
+	switch (inode->i_sb->s_magic) {
+	case ANON_INODE_FS_MAGIC:
+		return "anon-inode";
+	case PROC_SUPER_MAGIC:
+		return "proc";
+	case NSFS_MAGIC:
+		return "namespace";
+	case HUGETLBFS_MAGIC:
+		return "hugetlb";
+	}
+	return "file";
+}
+
+/**
+ * ckpt_file_collect() - make an open file known
+ * @ctx: the checkpoint
+ * @file: the file
+ * @task: who has it
+ *
+ * Counts one user. A file that cannot be saved is refused here.
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_file_collect(struct ckpt_ctx *ctx, struct file *file,
+		      struct task_struct *task)
+{
+	struct ckpt_obj *obj;
+	bool new;
+
+	obj = ckpt_obj_add(ctx, file, CKPT_OBJ_FILE, task, &new);
+	if (!obj)
+		return -ENOMEM;
+	if (!new)
+		return 0;
+	obj->kind = ckpt_file_kind(file);
+	if (!obj->kind) {
+		char *buf = kmalloc(PATH_MAX, GFP_KERNEL), *p = NULL;
+
+		if (buf)
+			p = d_path(&file->f_path, buf, PATH_MAX);
+		ckpt_refuse(ctx, task, ckpt_file_what(file), "%s is open and of no kind that can be saved",
+			    IS_ERR_OR_NULL(p) ? "a file" : p);
+		kfree(buf);
+		return 0;
+	}
+	if (obj->kind->collect)
+		return obj->kind->collect(ctx, obj);
+	return 0;
+}
+
+/**
+ * ckpt_file_checkpoint() - save an open file
+ * @ctx: the checkpoint
+ * @obj: the file
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_file_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	if (obj->written || !obj->kind)
+		return 0;
+	obj->written = true;
+	return obj->kind->checkpoint(ctx, obj);
+}
+
+/**
+ * ckpt_file_common() - fill in what all files have
+ * @ctx: the checkpoint
+ * @obj: the file
+ * @f: beginning of its record
+ *
+ * Return: 0
+ */
+int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
+		     struct ckpt_file *f)
+{
+	struct file *file = obj->ptr;
+	struct fown_struct *own;
+	pid_t pid;
+
+	f->flags = cpu_to_le32(file->f_flags & CKPT_FILE_FLAGS);
+	f->pos = cpu_to_le64(file->f_pos);
+	own = ckpt_file_owner(file);
+	if (!own)
+		return 0;
+	read_lock(&own->lock);
+	pid = pid_vnr(own->pid);
+	if (own->pid) {
+		f->owner_type = cpu_to_le32(own->pid_type + 1);
+		f->owner_pid = cpu_to_le32(pid);
+		f->owner_uid = cpu_to_le32(from_kuid(&init_user_ns, own->uid));
+		f->owner_euid = cpu_to_le32(from_kuid(&init_user_ns, own->euid));
+	}
+	f->owner_sig = cpu_to_le32(own->signum);
+	read_unlock(&own->lock);
+	return 0;
+}
+
+/**
+ * ckpt_files_leaks() - find what is shared with somebody outside the tree
+ * @ctx: the checkpoint, everything collected
+ *
+ * Return: 0 or a negative errno; leaks are refused.
+ */
+int ckpt_files_leaks(struct ckpt_ctx *ctx)
+{
+	struct ckpt_obj *obj;
+	int err;
+
+	list_for_each_entry(obj, &ctx->obj_list, node) {
+		if (obj->type != CKPT_OBJ_INODE || !obj->leak)
+			continue;
+		err = obj->leak(ctx, obj);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* ---- restart ---- */
+
+static void ckpt_file_put(struct ckpt_obj *obj)
+{
+	fput(obj->ptr);
+}
+
+/* the owner may be a process of the tree, so this waits until all exist */
+static int ckpt_file_late(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct ckpt_file *f = obj->priv;
+	struct file *file = obj->ptr;
+	struct pid *pid;
+	enum pid_type type = le32_to_cpu(f->owner_type) - 1;
+	int err = 0;
+
+	if (f->owner_type) {
+		rcu_read_lock();
+		pid = get_pid(find_vpid(le32_to_cpu(f->owner_pid)));
+		rcu_read_unlock();
+		if (pid) {
+			__f_setown(file, pid, type, 1);
+			put_pid(pid);
+		}
+	}
+	if (!err && f->owner_sig && ckpt_file_owner(file))
+		ckpt_file_owner(file)->signum = le32_to_cpu(f->owner_sig);
+	return err;
+}
+
+static void ckpt_file_put_owned(struct ckpt_obj *obj)
+{
+	kfree(obj->priv);
+	fput(obj->ptr);
+}
+
+/**
+ * ckpt_file_read() - open a file of the image again
+ * @ctx: the restart
+ * @in: its FILE_* record
+ *
+ * Runs in the coordinator: the caller's rights decide.
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	const struct ckpt_file *f = (const void *)in->fixed;
+	const struct ckpt_file_kind * const *kind;
+	u32 flags = le32_to_cpu(f->flags);
+	struct ckpt_obj *obj;
+	struct file *file;
+
+	if (flags & ~CKPT_FILE_FLAGS)
+		return ckpt_bad(ctx, in, "it has flags that this kernel does not know");
+	if (le32_to_cpu(f->owner_type) > PIDTYPE_SID + 1 ||
+	    le32_to_cpu(f->owner_type) == PIDTYPE_SID + 1 ||
+	    le32_to_cpu(f->owner_sig) > _NSIG)
+		return ckpt_bad(ctx, in, "its owner or signal is out of range");
+	for (kind = ckpt_file_kinds; *kind; kind++)
+		if ((*kind)->rec == in->type)
+			break;
+	if (!*kind)
+		return ckpt_bad(ctx, in, "no kind of file has this record");
+	file = (*kind)->restart(ctx, in);
+	if (IS_ERR(file)) {
+		if (!READ_ONCE(ctx->err))
+			ckpt_err(ctx, PTR_ERR(file), "image offset %llu: cannot restore a file of kind %s",
+				 in->offset, (*kind)->name);
+		return PTR_ERR(file);
+	}
+	/* access mode and kind were decided at the opening */
+	spin_lock(&file->f_lock);
+	file->f_flags = (file->f_flags & (O_ACCMODE | O_PATH | FASYNC)) |
+			(flags & ~(O_ACCMODE | O_PATH | FASYNC));
+	spin_unlock(&file->f_lock);
+	obj = ckpt_obj_put(ctx, in, CKPT_OBJ_FILE, file, ckpt_file_put);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	if (f->owner_type || f->owner_sig) {
+		obj->priv = kmemdup(f, sizeof(*f), GFP_KERNEL);
+		if (!obj->priv)
+			return -ENOMEM;
+		obj->drop = ckpt_file_put_owned;
+		obj->late = ckpt_file_late;
+	}
+	return 0;
+}

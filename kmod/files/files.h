@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _CKPT_FILES_H
+#define _CKPT_FILES_H
+
+#include "../private.h"
+
+/* file.c: open files of any kind, and tables of descriptors */
+int ckpt_file_collect(struct ckpt_ctx *ctx, struct file *file,
+		      struct task_struct *task);
+int ckpt_file_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
+		     struct ckpt_file *f);
+int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_files_leaks(struct ckpt_ctx *ctx);
+
+/* table.c: descriptors */
+int ckpt_fdtable_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref);
+int ckpt_fdtable_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref);
+int ckpt_fdtable_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+
+/* fs.c: current directory, root, umask */
+int ckpt_fs_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref);
+int ckpt_fs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref);
+int ckpt_fs_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+
+/* path.c: what a path names */
+char *ckpt_path(struct ckpt_ctx *ctx, const struct path *path, char *buf,
+		const char **why);
+extern const struct ckpt_file_kind ckpt_file_path;
+
+/* pipe.c */
+extern const struct ckpt_file_kind ckpt_file_pipe;
+int ckpt_pipe_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_pipe_data(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in);
+int ckpt_pipe_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+
+#endif /* _CKPT_FILES_H */

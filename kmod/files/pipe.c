@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Saves: pipes with both ends in the tree: size, queued data with the bounds
+ * of its buffers, packet mode.
+ * Refuses: a pipe whose other end is outside, named FIFOs.
+ * Locks: the pipe's mutex, for a moment; its users are parked, and one parked
+ * in place inside read or write does not hold it while it sleeps.
+ */
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/magic.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/slab.h>
+
+#include "files.h"
+#include "../ksym.h"
+
+static bool ckpt_pipe_match(struct file *file)
+{
+	return S_ISFIFO(file_inode(file)->i_mode) &&
+	       file_inode(file)->i_sb->s_magic == PIPEFS_MAGIC;
+}
+
+/* a pipe is leaked when somebody outside has it open */
+int ckpt_pipe_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct inode *inode = obj->ptr;
+
+	if (inode->i_pipe->files <= obj->users)
+		return 0;
+	return ckpt_refuse(ctx, obj->task, "pipe",
+			   "pipe:[%lu] is also open outside of the tree (%u of %u ends inside)",
+			   inode->i_ino, obj->users, inode->i_pipe->files);
+}
+
+static int ckpt_pipe_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct file *file = obj->ptr;
+	struct ckpt_obj *inode;
+
+	/* its users are files, each of which comes here once */
+	inode = ckpt_obj_add(ctx, file_inode(file), CKPT_OBJ_INODE, obj->task, NULL);
+	if (!inode)
+		return -ENOMEM;
+	inode->leak = ckpt_pipe_leak;
+	obj->priv = inode;
+	return 0;
+}
+
+static int ckpt_pipe_inode(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct pipe_inode_info *pipe = ((struct inode *)obj->ptr)->i_pipe;
+	struct pipe_buffer *buf;
+	struct ckpt_data *data;
+	struct ckpt_pipe *rec;
+	unsigned int i, mask;
+	int err = 0;
+	void *p;
+
+	rec = ckpt_out(ctx, CKPT_REC_PIPE, obj->objref, sizeof(*rec), 0);
+	if (!rec)
+		return -ENOMEM;
+	mutex_lock(&pipe->mutex);
+	mask = pipe->ring_size - 1;
+	rec->ring_size = cpu_to_le32(pipe->ring_size);
+	rec->nbufs = cpu_to_le32(pipe_occupancy(pipe->head, pipe->tail));
+	for (i = pipe->tail; i != pipe->head; i++) {
+		buf = &pipe->bufs[i & mask];
+		err = pipe_buf_confirm(pipe, buf);
+		if (err)
+			break;
+		data = ckpt_out(ctx, CKPT_REC_DATA, obj->objref, sizeof(*data), buf->len);
+		if (!data) {
+			err = -ENOMEM;
+			break;
+		}
+		data->flags = cpu_to_le32((buf->flags & PIPE_BUF_FLAG_PACKET ?
+					   CKPT_DATA_PACKET : 0) |
+					  (buf->flags & PIPE_BUF_FLAG_CAN_MERGE ?
+					   CKPT_DATA_CAN_MERGE : 0));
+		data->offset = cpu_to_le32(buf->offset);
+		p = kmap_local_page(buf->page);
+		memcpy(data + 1, p + buf->offset, buf->len);
+		kunmap_local(p);
+		le32_add_cpu(&rec->data_bytes, buf->len);
+	}
+	mutex_unlock(&pipe->mutex);
+	return err;
+}
+
+static int ckpt_pipe_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct ckpt_obj *inode = obj->priv;
+	struct ckpt_file_pipe *rec;
+	int err;
+
+	if (!inode->written) {
+		inode->written = true;
+		err = ckpt_pipe_inode(ctx, inode);
+		if (err)
+			return err;
+	}
+	rec = ckpt_out(ctx, CKPT_REC_FILE_PIPE, obj->objref, sizeof(*rec), 0);
+	if (!rec)
+		return -ENOMEM;
+	ckpt_file_common(ctx, obj, &rec->f);
+	rec->f.inode = cpu_to_le32(inode->objref);
+	return 0;
+}
+
+/* ---- restart ---- */
+
+/* a pipe that is made again: both ends, for whoever asks */
+struct ckpt_pipe_rt {
+	struct file *ends[2];
+	u32 nbufs;		/* still to come */
+};
+
+static void ckpt_pipe_put(struct ckpt_obj *obj)
+{
+	struct ckpt_pipe_rt *rt = obj->priv;
+
+	if (!rt)
+		return;
+	fput(rt->ends[0]);
+	fput(rt->ends[1]);
+	kfree(rt);
+}
+
+/**
+ * ckpt_pipe_read() - make a pipe
+ * @ctx: the restart
+ * @in: its record; the data follows in records of its own
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_pipe_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	const struct ckpt_pipe *rec = (const void *)in->fixed;
+	u32 slots = le32_to_cpu(rec->ring_size);
+	struct ckpt_pipe_rt *rt;
+	struct ckpt_obj *obj;
+	int err;
+
+	if (!slots || slots & (slots - 1) || slots > (1 << 20) / 8 ||
+	    le32_to_cpu(rec->nbufs) > slots)
+		return ckpt_bad(ctx, in, "its size is out of range");
+	rt = kzalloc(sizeof(*rt), GFP_KERNEL);
+	if (!rt)
+		return -ENOMEM;
+	err = K(create_pipe_files)(rt->ends, 0);
+	if (err) {
+		kfree(rt);
+		return err;
+	}
+	rt->nbufs = le32_to_cpu(rec->nbufs);
+	if (slots != rt->ends[0]->f_inode->i_pipe->ring_size) {
+		/* as fcntl() would, with its limits */
+		long n = K(pipe_fcntl)(rt->ends[0], F_SETPIPE_SZ, (unsigned long)slots << PAGE_SHIFT);
+
+		err = n < 0 ? n : 0;
+		if (err)
+			ckpt_err(ctx, err, "image offset %llu: cannot make a pipe of %u pages",
+				 in->offset, slots);
+	}
+	obj = ckpt_obj_put(ctx, in, CKPT_OBJ_INODE, file_inode(rt->ends[0]), NULL);
+	if (IS_ERR(obj)) {
+		fput(rt->ends[0]);
+		fput(rt->ends[1]);
+		kfree(rt);
+		return PTR_ERR(obj);
+	}
+	obj->priv = rt;
+	obj->drop = ckpt_pipe_put;
+	obj->data = ckpt_pipe_data;
+	return err;
+}
+
+/**
+ * ckpt_pipe_data() - queue one buffer of a pipe
+ * @ctx: the restart
+ * @obj: the pipe
+ * @in: the DATA record
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_pipe_data(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in)
+{
+	const struct ckpt_data *data = (const void *)in->fixed;
+	struct ckpt_pipe_rt *rt = obj->priv;
+	struct pipe_inode_info *pipe = ((struct inode *)obj->ptr)->i_pipe;
+	u32 offset = le32_to_cpu(data->offset), flags = le32_to_cpu(data->flags);
+	unsigned int before;
+	struct file *end = rt->ends[1];
+	ssize_t n;
+	void *buf;
+
+	if (!rt->nbufs || offset >= PAGE_SIZE || in->var_len > PAGE_SIZE - offset ||
+	    flags & ~(CKPT_DATA_PACKET | CKPT_DATA_CAN_MERGE))
+		return ckpt_bad(ctx, in, "a buffer of a pipe is out of range");
+	rt->nbufs--;
+	/*
+	 * Written with its offset in front, which is then cut off: a buffer of
+	 * its own, since in packet mode nothing is merged into it.
+	 */
+	buf = kzalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	memcpy(buf + offset, in->var, in->var_len);
+	end->f_flags |= O_DIRECT | O_NONBLOCK;
+	before = pipe->head;
+	n = kernel_write(end, buf, offset + in->var_len, NULL);
+	end->f_flags &= ~(O_DIRECT | O_NONBLOCK);
+	kfree(buf);
+	if (n < 0)
+		return ckpt_err(ctx, n, "image offset %llu: cannot queue the data of a pipe",
+				in->offset);
+	mutex_lock(&pipe->mutex);
+	if (pipe->head == before + 1) {
+		struct pipe_buffer *b = &pipe->bufs[before & (pipe->ring_size - 1)];
+
+		b->offset = offset;
+		b->len = in->var_len;
+		b->flags &= ~(PIPE_BUF_FLAG_PACKET | PIPE_BUF_FLAG_CAN_MERGE);
+		if (flags & CKPT_DATA_PACKET)
+			b->flags |= PIPE_BUF_FLAG_PACKET;
+		if (flags & CKPT_DATA_CAN_MERGE)
+			b->flags |= PIPE_BUF_FLAG_CAN_MERGE;
+	}
+	mutex_unlock(&pipe->mutex);
+	return 0;
+}
+
+static struct file *ckpt_pipe_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	const struct ckpt_file_pipe *rec = (const void *)in->fixed;
+	unsigned int mode = le32_to_cpu(rec->f.flags) & O_ACCMODE;
+	struct ckpt_pipe_rt *rt;
+	struct ckpt_obj *obj;
+
+	obj = ckpt_obj_get(ctx, in, le32_to_cpu(rec->f.inode), CKPT_OBJ_INODE);
+	if (IS_ERR(obj))
+		return ERR_CAST(obj);
+	if (obj->drop != ckpt_pipe_put || mode == O_ACCMODE) {
+		ckpt_bad(ctx, in, "its inode is not a pipe, or its access mode is out of range");
+		return ERR_PTR(-EBADMSG);
+	}
+	rt = obj->priv;
+	/* an end that is opened through /proc has a file of its own */
+	return dentry_open(&rt->ends[0]->f_path, mode | O_NONBLOCK, current_cred());
+}
+
+const struct ckpt_file_kind ckpt_file_pipe = {
+	.name = "pipe",
+	.rec = CKPT_REC_FILE_PIPE,
+	.match = ckpt_pipe_match,
+	.collect = ckpt_pipe_collect,
+	.checkpoint = ckpt_pipe_checkpoint,
+	.restart = ckpt_pipe_restart,
+};

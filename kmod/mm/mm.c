@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Saves: an address space: its mappings (vma.c), the places of code, data,
+ * heap, stack, arguments, environment and auxiliary vector, the executable,
+ * mmap_base, dumpability, core dump filter, THP, mlockall and membarrier
+ * settings, protection keys.
+ * Refuses: userfaultfd (vma.c), AIO contexts, an LDT, a vDSO of its own.
+ * Locks: mmap_lock for reading at checkpoint; at restart the current task's
+ * own, for writing.
+ */
+#include <linux/aio.h>
+#include <linux/fs.h>
+#include <linux/membarrier.h>
+#include <linux/mm.h>
+#include <linux/pkeys.h>
+#include <linux/sched/coredump.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <asm/mmu.h>
+
+#include "mm.h"
+#include "../arch/arch.h"
+#include "../files/files.h"
+#include "../ksym.h"
+
+#define CKPT_AUXV_MAX	(sizeof(((struct mm_struct *)0)->saved_auxv))
+#define CKPT_MEMBARRIER_READY (MEMBARRIER_STATE_PRIVATE_EXPEDITED_READY |	\
+	MEMBARRIER_STATE_GLOBAL_EXPEDITED_READY |				\
+	MEMBARRIER_STATE_PRIVATE_EXPEDITED_SYNC_CORE_READY |			\
+	MEMBARRIER_STATE_PRIVATE_EXPEDITED_RSEQ_READY |				\
+	MEMBARRIER_STATE_PRIVATE_EXPEDITED | MEMBARRIER_STATE_GLOBAL_EXPEDITED |	\
+	MEMBARRIER_STATE_PRIVATE_EXPEDITED_SYNC_CORE |				\
+	MEMBARRIER_STATE_PRIVATE_EXPEDITED_RSEQ)
+
+/* what is known of an address space between its records and the end */
+struct ckpt_mm_rt {
+	unsigned int nvmas;
+	struct ckpt_in **vmas;
+	u32 dumpable;
+	u64 def_flags;
+};
+
+/* ---- checkpoint ---- */
+
+static int ckpt_mm_refuse(struct ckpt_ctx *ctx, struct task_struct *task,
+			  struct mm_struct *mm)
+{
+#ifdef CONFIG_AIO
+	if (rcu_access_pointer(mm->ioctx_table))
+		return ckpt_refuse(ctx, task, "aio",
+				   "has an asynchronous I/O context (io_setup); close it first");
+#endif
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	if (mm->context.ldt)
+		return ckpt_refuse(ctx, task, "ldt", "has a local descriptor table (modify_ldt)");
+#endif
+	return 0;
+}
+
+/**
+ * ckpt_mm_collect() - make an address space and its files known
+ * @ctx: the checkpoint
+ * @task: one of its users
+ * @ref: set to its objref
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_mm_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref)
+{
+	struct mm_struct *mm = task->mm;
+	struct ckpt_mm_save *save;
+	struct vm_area_struct *vma;
+	struct ckpt_obj *obj;
+	VMA_ITERATOR(vmi, mm, 0);
+	bool new;
+	int err;
+
+	obj = ckpt_obj_add(ctx, mm, CKPT_OBJ_MM, task, &new);
+	if (!obj)
+		return -ENOMEM;
+	*ref = obj->objref;
+	if (!new)
+		return 0;
+	save = kzalloc(sizeof(*save), GFP_KERNEL);
+	if (!save)
+		return -ENOMEM;
+	mmget(mm);
+	save->mm = mm;
+	save->objref = obj->objref;
+	INIT_LIST_HEAD(&save->copies);
+	list_add_tail(&save->node, &ctx->mms);
+
+	err = ckpt_mm_refuse(ctx, task, mm);
+	if (err)
+		return err;
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	for_each_vma(vmi, vma) {
+		err = ckpt_vma_collect(ctx, task, vma);
+		if (err)
+			break;
+	}
+	mmap_read_unlock(mm);
+	if (!err && rcu_access_pointer(mm->exe_file))
+		err = ckpt_file_collect(ctx, rcu_access_pointer(mm->exe_file), task);
+	return err;
+}
+
+static u64 ckpt_mm_flags(struct mm_struct *mm)
+{
+	u64 flags = 0;
+
+	if (test_bit(MMF_DISABLE_THP, &mm->flags))
+		flags |= CKPT_MM_THP_DISABLE;
+	return flags;
+}
+
+/**
+ * ckpt_mm_checkpoint() - save an address space
+ * @ctx: the checkpoint
+ * @task: one of its users
+ * @ref: its objref
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_mm_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref)
+{
+	struct mm_struct *mm = task->mm;
+	struct ckpt_obj *obj = ckpt_obj_find(ctx, mm, CKPT_OBJ_MM), *exe;
+	struct vm_area_struct *vma;
+	struct ckpt_mm *rec;
+	VMA_ITERATOR(vmi, mm, 0);
+	unsigned int auxv = 0;
+	int err = 0;
+
+	if (obj->written)
+		return 0;
+	obj->written = true;
+	/* up to and with AT_NULL */
+	while (auxv < CKPT_AUXV_MAX / sizeof(long) && mm->saved_auxv[auxv])
+		auxv += 2;
+	auxv = min_t(unsigned int, (auxv + 2) * sizeof(long), CKPT_AUXV_MAX);
+	rec = ckpt_out(ctx, CKPT_REC_MM, ref, sizeof(*rec), auxv);
+	if (!rec)
+		return -ENOMEM;
+#define CKPT_MM(name) rec->name = cpu_to_le64(mm->name)
+	CKPT_MM(start_code); CKPT_MM(end_code);
+	CKPT_MM(start_data); CKPT_MM(end_data);
+	CKPT_MM(start_brk); CKPT_MM(brk); CKPT_MM(start_stack);
+	CKPT_MM(arg_start); CKPT_MM(arg_end);
+	CKPT_MM(env_start); CKPT_MM(env_end);
+	CKPT_MM(mmap_base);
+#undef CKPT_MM
+	rec->vdso = cpu_to_le64(ckpt_arch_vdso(mm));
+	rec->flags = cpu_to_le64(ckpt_mm_flags(mm));
+	rec->def_flags = cpu_to_le64((mm->def_flags & VM_LOCKED ? CKPT_VMA_LOCKED : 0) |
+				     (mm->def_flags & VM_LOCKONFAULT ? CKPT_VMA_LOCKONFAULT : 0));
+	rec->dumpable = cpu_to_le32(mm->flags & MMF_DUMPABLE_MASK);
+	rec->coredump_filter = cpu_to_le32((mm->flags & MMF_DUMP_FILTER_MASK) >>
+					   MMF_DUMP_FILTER_SHIFT);
+#ifdef CONFIG_MEMBARRIER
+	rec->membarrier = cpu_to_le32(atomic_read(&mm->membarrier_state));
+#endif
+#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
+	rec->pkey_map = cpu_to_le32(mm->context.pkey_allocation_map);
+#endif
+	rec->nvmas = cpu_to_le32(mm->map_count);
+	rec->auxv_bytes = cpu_to_le32(auxv);
+	memcpy(rec + 1, mm->saved_auxv, auxv);
+	exe = ckpt_obj_find(ctx, rcu_access_pointer(mm->exe_file), CKPT_OBJ_FILE);
+	rec->exe = cpu_to_le32(exe ? exe->objref : 0);
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	for_each_vma(vmi, vma) {
+		err = ckpt_vma_checkpoint(ctx, task, vma, ref);
+		if (err)
+			break;
+	}
+	mmap_read_unlock(mm);
+	if (!err && !ckpt_out(ctx, CKPT_REC_MM_END, ref, 0, 0))
+		err = -ENOMEM;
+	return err;
+}
+
+/* ---- restart, in the task whose memory it is ---- */
+
+static int ckpt_mm_check(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	const struct ckpt_mm *rec = (const void *)in->fixed;
+	static const struct {
+		u16 low, high;
+	} pairs[] = {
+#define CKPT_PAIR(a, b) { offsetof(struct ckpt_mm, a), offsetof(struct ckpt_mm, b) }
+		CKPT_PAIR(start_code, end_code), CKPT_PAIR(start_data, end_data),
+		CKPT_PAIR(start_brk, brk), CKPT_PAIR(arg_start, arg_end),
+		CKPT_PAIR(env_start, env_end), CKPT_PAIR(start_stack, start_stack),
+		CKPT_PAIR(mmap_base, mmap_base), CKPT_PAIR(vdso, vdso),
+#undef CKPT_PAIR
+	};
+	unsigned int i;
+	u64 low, high;
+
+	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
+		low = le64_to_cpup((const __le64 *)(in->fixed + pairs[i].low));
+		high = le64_to_cpup((const __le64 *)(in->fixed + pairs[i].high));
+		if (low > high || high >= TASK_SIZE_MAX)
+			return ckpt_bad(ctx, in, "an address is out of range");
+	}
+	if (le64_to_cpu(rec->vdso) & (PAGE_SIZE - 1) ||
+	    le64_to_cpu(rec->mmap_base) & (PAGE_SIZE - 1))
+		return ckpt_bad(ctx, in, "an address is not that of a page");
+	if (le32_to_cpu(rec->auxv_bytes) != in->var_len ||
+	    in->var_len > CKPT_AUXV_MAX || in->var_len % 16)
+		return ckpt_bad(ctx, in, "the size of the auxiliary vector is out of range");
+	if (le64_to_cpu(rec->flags) & ~(u64)CKPT_MM_THP_DISABLE)
+		return ckpt_bad(ctx, in, "it has flags that this kernel does not know");
+	if (le64_to_cpu(rec->def_flags) & ~(u64)(CKPT_VMA_LOCKED | CKPT_VMA_LOCKONFAULT) ||
+	    le32_to_cpu(rec->dumpable) > 2 ||
+	    le32_to_cpu(rec->coredump_filter) > MMF_DUMP_FILTER_MASK >> MMF_DUMP_FILTER_SHIFT ||
+	    le32_to_cpu(rec->membarrier) & ~CKPT_MEMBARRIER_READY)
+		return ckpt_bad(ctx, in, "a setting is out of range");
+	if (le32_to_cpu(rec->nvmas) > INT_MAX / 2)
+		return ckpt_bad(ctx, in, "the number of mappings is out of range");
+	return 0;
+}
+
+static void ckpt_mm_fields(const struct ckpt_mm *rec, const u8 *auxv, u32 auxv_bytes)
+{
+	struct mm_struct *mm = current->mm;
+
+	mmap_write_lock(mm);
+	spin_lock(&mm->arg_lock);
+#define CKPT_MM(name) mm->name = le64_to_cpu(rec->name)
+	CKPT_MM(start_code); CKPT_MM(end_code);
+	CKPT_MM(start_data); CKPT_MM(end_data);
+	CKPT_MM(start_brk); CKPT_MM(brk); CKPT_MM(start_stack);
+	CKPT_MM(arg_start); CKPT_MM(arg_end);
+	CKPT_MM(env_start); CKPT_MM(env_end);
+	CKPT_MM(mmap_base);
+#undef CKPT_MM
+	spin_unlock(&mm->arg_lock);
+	memset(mm->saved_auxv, 0, sizeof(mm->saved_auxv));
+	memcpy(mm->saved_auxv, auxv, auxv_bytes);
+	mm->saved_auxv[CKPT_AUXV_MAX / sizeof(long) - 2] = 0;
+	set_mask_bits(&mm->flags, MMF_DUMP_FILTER_MASK,
+		      (unsigned long)le32_to_cpu(rec->coredump_filter) << MMF_DUMP_FILTER_SHIFT);
+	if (le64_to_cpu(rec->flags) & CKPT_MM_THP_DISABLE)
+		set_bit(MMF_DISABLE_THP, &mm->flags);
+	else
+		clear_bit(MMF_DISABLE_THP, &mm->flags);
+#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
+	/* key 0 always exists */
+	mm->context.pkey_allocation_map = le32_to_cpu(rec->pkey_map) | 1;
+#endif
+	mmap_write_unlock(mm);
+}
+
+/* registrations are made by asking for them, so that every CPU learns of them */
+static void ckpt_mm_membarrier(u32 state)
+{
+#ifdef CONFIG_MEMBARRIER
+	static const struct {
+		u32 state;
+		int cmd;
+	} cmds[] = {
+		{ MEMBARRIER_STATE_GLOBAL_EXPEDITED, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED },
+		{ MEMBARRIER_STATE_PRIVATE_EXPEDITED, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED },
+		{ MEMBARRIER_STATE_PRIVATE_EXPEDITED_SYNC_CORE,
+		  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE },
+		{ MEMBARRIER_STATE_PRIVATE_EXPEDITED_RSEQ,
+		  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cmds); i++)
+		if (state & cmds[i].state)
+			ckpt_arch_syscall(__NR_membarrier, cmds[i].cmd, 0, 0, 0, 0, 0);
+#endif
+}
+
+static int ckpt_mm_exe(struct ckpt_ctx *ctx, struct ckpt_in *in, u32 ref)
+{
+	struct ckpt_obj *obj;
+	struct file *file;
+
+	if (!ref)
+		return 0;
+	obj = ckpt_obj_get(ctx, in, ref, CKPT_OBJ_FILE);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	file = obj->ptr;
+	/* what execve() would ask of it */
+	if (!S_ISREG(file_inode(file)->i_mode) || K(path_noexec)(&file->f_path) ||
+	    file_permission(file, MAY_EXEC))
+		return ckpt_bad(ctx, in, "its executable may not be executed");
+	return K(replace_mm_exe_file)(current->mm, file);
+}
+
+static void ckpt_mm_empty(void)
+{
+	/* before the memory goes that these point to */
+	current->rseq = NULL;
+	current->rseq_sig = 0;
+	ckpt_set_rseq_len(current, 0);
+	current->rseq_event_mask = 0;
+	current->robust_list = NULL;
+	current->clear_child_tid = NULL;
+	current->set_child_tid = NULL;
+	vm_munmap(0, TASK_SIZE);
+	ckpt_arch_forget_vdso();
+	current->mm->def_flags = 0;
+}
+
+void ckpt_mm_rt_free(struct ckpt_joined *joined)
+{
+	struct ckpt_mm_rt *rt = joined->mm;
+	unsigned int i;
+
+	if (!rt)
+		return;
+	for (i = 0; i < rt->nvmas; i++)
+		ckpt_in_free(rt->vmas[i]);
+	kvfree(rt->vmas);
+	kfree(rt);
+	joined->mm = NULL;
+}
+
+/* keeps the record of a mapping for what is done when its pages are there */
+static int ckpt_mm_keep(struct ckpt_mm_rt *rt, struct ckpt_in *in)
+{
+	struct ckpt_in **vmas;
+
+	if (!(rt->nvmas & (rt->nvmas - 1))) {
+		vmas = kvmalloc_array(rt->nvmas ? rt->nvmas * 2 : 1, sizeof(*vmas), GFP_KERNEL);
+		if (!vmas)
+			return -ENOMEM;
+		if (rt->nvmas)
+			memcpy(vmas, rt->vmas, rt->nvmas * sizeof(*vmas));
+		kvfree(rt->vmas);
+		rt->vmas = vmas;
+	}
+	rt->vmas[rt->nvmas++] = in;
+	return 0;
+}
+
+/**
+ * ckpt_mm_restart() - replace the current address space
+ * @ctx: the restart; the current task has the turn
+ * @joined: the current process
+ * @in: the MM record
+ *
+ * Return: 0 or a negative errno, after which the task can only die.
+ */
+int ckpt_mm_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
+		    struct ckpt_in *in)
+{
+	const struct ckpt_mm *rec = (const void *)in->fixed;
+	struct ckpt_in *vma;
+	struct ckpt_mm_rt *rt;
+	struct ckpt_obj *obj;
+	u32 n;
+	int err;
+
+	if (joined->mm)
+		return ckpt_bad(ctx, in, "the process has an address space already");
+	err = ckpt_mm_check(ctx, in);
+	if (err)
+		return err;
+	rt = kzalloc(sizeof(*rt), GFP_KERNEL);
+	if (!rt)
+		return -ENOMEM;
+	joined->mm = rt;
+	rt->dumpable = le32_to_cpu(rec->dumpable);
+	rt->def_flags = le64_to_cpu(rec->def_flags);
+	ckpt_mm_empty();
+	obj = ckpt_obj_put(ctx, in, CKPT_OBJ_MM, joined, NULL);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	ckpt_mm_fields(rec, in->var, in->var_len);
+	for (n = 0; n <= le32_to_cpu(rec->nvmas); n++) {
+		vma = ckpt_in(ctx);
+		if (IS_ERR(vma))
+			return PTR_ERR(vma);
+		if (vma->type == CKPT_REC_MM_END) {
+			ckpt_in_free(vma);
+			break;
+		}
+		if (vma->type != CKPT_REC_VMA)
+			err = ckpt_bad(ctx, vma, "stands among the mappings");
+		if (!err)
+			err = ckpt_vma_restart(ctx, vma);
+		if (!err)
+			err = ckpt_mm_keep(rt, vma);
+		if (err) {
+			ckpt_in_free(vma);
+			return err;
+		}
+	}
+	if (n != le32_to_cpu(rec->nvmas))
+		return ckpt_bad(ctx, in, "it counts another number of mappings");
+	if (rec->vdso) {
+		err = ckpt_arch_map_vdso(ctx, le64_to_cpu(rec->vdso));
+		if (err)
+			return ckpt_err(ctx, err, "image offset %llu: the vDSO cannot be put at its address",
+					in->offset);
+	}
+	/* mapping the heap and the vDSO may have moved these */
+	ckpt_mm_fields(rec, in->var, in->var_len);
+	ckpt_mm_membarrier(le32_to_cpu(rec->membarrier));
+	return ckpt_mm_exe(ctx, in, le32_to_cpu(rec->exe));
+}
+
+/**
+ * ckpt_mm_late() - what an address space needs when its pages are there
+ * @ctx: the restart
+ * @rt: a thread; the leader's call does it
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_mm_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
+{
+	struct ckpt_mm_rt *mm = rt->joined->mm;
+	unsigned int i;
+	int err;
+
+	if (!mm)
+		return 0;
+	for (i = 0; i < mm->nvmas; i++) {
+		err = ckpt_vma_late(ctx, mm->vmas[i]);
+		if (err)
+			return err;
+	}
+	mmap_write_lock(current->mm);
+	if (mm->def_flags & CKPT_VMA_LOCKED)
+		current->mm->def_flags |= VM_LOCKED;
+	if (mm->def_flags & CKPT_VMA_LOCKONFAULT)
+		current->mm->def_flags |= VM_LOCKONFAULT;
+	mmap_write_unlock(current->mm);
+	return 0;
+}
+
+/**
+ * ckpt_mm_dumpable() - set again what changing the credentials resets
+ * @rt: a thread
+ */
+void ckpt_mm_dumpable(struct ckpt_rt *rt)
+{
+	if (rt->joined->mm)
+		set_mask_bits(&current->mm->flags, MMF_DUMPABLE_MASK,
+			      (unsigned long)rt->joined->mm->dumpable);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _CKPT_MM_H
+#define _CKPT_MM_H
+
+#include "../private.h"
+
+struct ckpt_obj;
+
+/* an address space whose pages are still to be written */
+struct ckpt_mm_save {
+	struct list_head node;		/* of ctx->mms */
+	struct mm_struct *mm;		/* referenced */
+	struct mm_struct *snap;		/* its pages at the capture, or NULL: mm is at rest */
+	u32 objref;
+	/* shared memory: its inode object and, unless at rest, a copy */
+	struct file *file;
+	struct list_head copies;
+};
+
+/* mm.c: address spaces */
+int ckpt_mm_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref);
+int ckpt_mm_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref);
+int ckpt_mm_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
+		    struct ckpt_in *in);
+void ckpt_mm_rt_free(struct ckpt_joined *joined);
+int ckpt_mm_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt);
+void ckpt_mm_dumpable(struct ckpt_rt *rt);
+
+/* vma.c: mappings */
+int ckpt_vma_collect(struct ckpt_ctx *ctx, struct task_struct *task,
+		     struct vm_area_struct *vma);
+int ckpt_vma_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task,
+			struct vm_area_struct *vma, u32 mm_ref);
+int ckpt_vma_restart(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_vma_late(struct ckpt_ctx *ctx, struct ckpt_in *in);
+bool ckpt_vma_has_pages(struct vm_area_struct *vma);
+
+/* snapshot.c: copy-on-write copies of address spaces */
+struct mm_struct *ckpt_snapshot(struct mm_struct *mm);
+
+/* pages.c: page data */
+int ckpt_mm_capture(struct ckpt_ctx *ctx, bool snapshot);
+int ckpt_mm_write(struct ckpt_ctx *ctx);
+void ckpt_mm_drop(struct ckpt_ctx *ctx);
+int ckpt_pages_check(struct ckpt_ctx *ctx, struct ckpt_in *in, u64 limit);
+int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
+		 struct ckpt_in *in);
+struct ckpt_batch;
+int ckpt_batch_add(struct ckpt_batch *b, u64 start, struct page *page);
+int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b);
+void ckpt_batch_put(struct ckpt_batch *b);
+
+/* shmem.c: shared memory and memfd */
+extern const struct ckpt_file_kind ckpt_file_shmem;
+int ckpt_shmem_capture(struct ckpt_ctx *ctx, struct ckpt_mm_save *save);
+int ckpt_shmem_write(struct ckpt_ctx *ctx, struct ckpt_mm_save *save,
+		     struct ckpt_batch *b);
+void ckpt_shmem_drop(struct ckpt_mm_save *save);
+int ckpt_shmem_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_shmem_fill(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
+		    struct ckpt_in *in);
+
+struct ckpt_batch {
+	struct page *pages[CKPT_PAGES_MAX];
+	struct ckpt_run runs[CKPT_PAGES_MAX];
+	u32 npages, nruns;
+	u32 objref;
+};
+
+#endif /* _CKPT_MM_H */

@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Brings every thread of a tree to the edge of user mode and keeps it there,
+ * so that registers, signals and system calls are at rest.
+ *
+ * First each thread gets a task work that a kick makes it run when it next
+ * returns to user mode. After a tick those that sleep in a system call are
+ * looked at. A call that restarts by itself is woken and goes on later. The
+ * others (epoll_wait, semop, sigtimedwait, partial reads and writes ...) would
+ * return EINTR or a short count, so their threads stay asleep: they are parked
+ * in place. If one of them wakes meanwhile it parks before user mode, and what
+ * was captured is captured again (ckpt_parked_moved).
+ *
+ * Locks: tasklist_lock for the tree, ctx->lock for the states. A queued work
+ * holds its thread, the operation and the module.
+ */
+#include <linux/hrtimer.h>
+#include <linux/pid_namespace.h>
+#include <linux/ptrace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
+#include <linux/slab.h>
+#include <asm/syscall.h>
+
+#include "private.h"
+#include "ksym.h"
+#include "arch/arch.h"
+
+static void ckpt_thread_put(struct ckpt_thread *t)
+{
+	if (!refcount_dec_and_test(&t->refs))
+		return;
+	put_task_struct(t->task);
+	kfree(t);
+}
+
+static void ckpt_thread_state(struct ckpt_thread *t, enum ckpt_park_state state)
+{
+	struct ckpt_ctx *ctx = t->ctx;
+
+	spin_lock(&ctx->lock);
+	t->state = state;
+	spin_unlock(&ctx->lock);
+	wake_up(&ctx->wq);
+}
+
+/* borrows its parent's address space until it execs: the parent waits for that */
+static bool ckpt_in_vfork(void)
+{
+	bool borrowed;
+
+	if (!READ_ONCE(current->vfork_done))
+		return false;
+	rcu_read_lock();
+	borrowed = READ_ONCE(rcu_dereference(current->real_parent)->mm) == current->mm;
+	rcu_read_unlock();
+	return borrowed;
+}
+
+static void ckpt_park_fn(struct callback_head *work)
+{
+	struct ckpt_thread *t = container_of(work, struct ckpt_thread, work);
+	struct ckpt_ctx *ctx = t->ctx;
+
+	if ((current->flags & PF_EXITING) || fatal_signal_pending(current)) {
+		ckpt_thread_state(t, CKPT_GONE);
+	} else if (READ_ONCE(ctx->released)) {
+		/* came too late: nothing to wait for */
+	} else if (ckpt_in_vfork()) {
+		ckpt_thread_state(t, CKPT_LATER);
+	} else {
+		ckpt_arch_save_current();
+		ckpt_thread_state(t, CKPT_PARKED);
+		wait_event_state(ctx->task_wq, READ_ONCE(ctx->released),
+				 (TASK_KILLABLE | TASK_NOLOAD | TASK_FREEZABLE));
+		if (!READ_ONCE(ctx->released))
+			ckpt_thread_state(t, CKPT_GONE);
+	}
+	ckpt_thread_put(t);
+	ckpt_ctx_put(ctx);
+	module_put(THIS_MODULE);
+}
+
+static bool ckpt_queue_work(struct ckpt_thread *t)
+{
+	t->state = CKPT_QUEUED;
+	t->in_place = false;
+	refcount_inc(&t->refs);
+	ckpt_ctx_get(t->ctx);
+	__module_get(THIS_MODULE);
+	init_task_work(&t->work, ckpt_park_fn);
+	if (!task_work_add(t->task, &t->work, TWA_RESUME))
+		return true;
+	t->state = CKPT_GONE;
+	module_put(THIS_MODULE);
+	ckpt_ctx_put(t->ctx);
+	ckpt_thread_put(t);
+	return false;
+}
+
+static bool ckpt_work_match(struct callback_head *work, void *data)
+{
+	return work == data;
+}
+
+static struct ckpt_thread *ckpt_thread_find(struct ckpt_ctx *ctx,
+					    const struct task_struct *task)
+{
+	struct ckpt_thread *t;
+
+	hash_for_each_possible(ctx->threads, t, hash, (unsigned long)task)
+		if (t->task == task)
+			return t;
+	return NULL;
+}
+
+/* the leaders of the tree, parents first; referenced */
+static struct task_struct **ckpt_tree_leaders(struct ckpt_ctx *ctx, size_t *count)
+{
+	struct task_struct **procs, *t, *child;
+	size_t cap = 64, n, i;
+
+again:
+	procs = kvmalloc_array(cap, sizeof(*procs), GFP_KERNEL);
+	if (!procs)
+		return NULL;
+	n = 0;
+	read_lock(KD(tasklist_lock));
+	if (ctx->rq.root->exit_state != EXIT_DEAD)
+		procs[n++] = get_task_struct(ctx->rq.root);
+	for (i = 0; i < n; i++) {
+		for_each_thread(procs[i], t) {
+			list_for_each_entry(child, &t->children, sibling) {
+				if (child->exit_state == EXIT_DEAD)
+					continue;
+				if (n == cap)
+					goto grow;
+				procs[n++] = get_task_struct(child);
+			}
+		}
+	}
+	read_unlock(KD(tasklist_lock));
+	*count = n;
+	return procs;
+grow:
+	read_unlock(KD(tasklist_lock));
+	while (n--)
+		put_task_struct(procs[n]);
+	kvfree(procs);
+	cap *= 4;
+	goto again;
+}
+
+static struct ckpt_proc *ckpt_proc_add(struct ckpt_ctx *ctx,
+				       struct task_struct *leader)
+{
+	struct ckpt_thread *t = ckpt_thread_find(ctx, leader);
+	struct ckpt_proc *proc;
+
+	if (t)
+		return t->proc;
+	if (same_thread_group(leader, current)) {
+		ckpt_err(ctx, -EINVAL, "the tree contains the caller of the checkpoint: run it from outside");
+		return ERR_PTR(-EINVAL);
+	}
+	if (is_global_init(leader) || (leader->flags & PF_KTHREAD)) {
+		ckpt_err(ctx, -EINVAL, "process %d (%s) is init or a kernel thread",
+			 task_pid_vnr(leader), leader->comm);
+		return ERR_PTR(-EINVAL);
+	}
+	if (!leader->exit_state &&
+	    !K(ptrace_may_access)(leader, PTRACE_MODE_ATTACH_REALCREDS)) {
+		/* an exiting one has no mm and is nobody's to attach to */
+		if (!(READ_ONCE(leader->flags) & PF_EXITING)) {
+			ckpt_err(ctx, -EPERM, "no ptrace access to process %d (%s)",
+				 task_pid_vnr(leader), leader->comm);
+			return ERR_PTR(-EPERM);
+		}
+	}
+	proc = kzalloc(sizeof(*proc), GFP_KERNEL);
+	if (!proc)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&proc->threads);
+	proc->ctx = ctx;
+	proc->leader = get_task_struct(leader);
+	proc->pid = task_pid_vnr(leader);
+	list_add_tail(&proc->node, &ctx->procs);
+	return proc;
+}
+
+/* adds the threads that are not known yet; returns how many, or an error */
+static int ckpt_threads_add(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
+{
+	struct task_struct *task;
+	struct ckpt_thread *t, *next;
+	LIST_HEAD(fresh);
+	int n = 0;
+
+	rcu_read_lock();
+	for_each_thread(proc->leader, task) {
+		if (ckpt_thread_find(ctx, task))
+			continue;
+		t = kzalloc(sizeof(*t), GFP_ATOMIC);
+		if (!t) {
+			n = -ENOMEM;
+			break;
+		}
+		t->task = get_task_struct(task);
+		t->ctx = ctx;
+		t->proc = proc;
+		refcount_set(&t->refs, 1);
+		list_add_tail(&t->node, &fresh);
+		hash_add(ctx->threads, &t->hash, (unsigned long)task);
+		n++;
+	}
+	rcu_read_unlock();
+	list_for_each_entry_safe(t, next, &fresh, node) {
+		list_move_tail(&t->node, &proc->threads);
+		if (t->task->exit_state)
+			t->state = CKPT_GONE;
+		else
+			ckpt_queue_work(t);
+	}
+	return n;
+}
+
+/* finds new tasks and gives each its work; returns how many, or an error */
+static int ckpt_enumerate(struct ckpt_ctx *ctx)
+{
+	struct task_struct **leaders;
+	struct ckpt_proc *proc;
+	size_t n, i;
+	int found = 0, err = 0;
+
+	leaders = ckpt_tree_leaders(ctx, &n);
+	if (!leaders)
+		return -ENOMEM;
+	for (i = 0; i < n; i++) {
+		if (err >= 0) {
+			proc = ckpt_proc_add(ctx, leaders[i]);
+			err = IS_ERR(proc) ? PTR_ERR(proc) : ckpt_threads_add(ctx, proc);
+			if (err > 0)
+				found += err;
+		}
+		put_task_struct(leaders[i]);
+	}
+	kvfree(leaders);
+	return err < 0 ? err : found;
+}
+
+static unsigned long ckpt_switches(const struct task_struct *task)
+{
+	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
+}
+
+static bool ckpt_asleep(struct task_struct *task)
+{
+	unsigned int state = READ_ONCE(task->__state);
+
+	return (state & (TASK_INTERRUPTIBLE | __TASK_STOPPED)) &&
+	       !smp_load_acquire(&task->on_cpu) && !READ_ONCE(task->on_rq);
+}
+
+/* deals with a thread that has not come by itself */
+static void ckpt_nudge(struct ckpt_thread *t)
+{
+	struct task_struct *task = t->task;
+	unsigned long switches = ckpt_switches(task);
+
+	if (!ckpt_asleep(task))
+		return;
+	if ((READ_ONCE(task->__state) & __TASK_STOPPED) ||
+	    ckpt_arch_sleeps_in_place(task)) {
+		spin_lock(&t->ctx->lock);
+		if (t->state == CKPT_QUEUED) {
+			t->state = CKPT_IN_PLACE;
+			t->in_place = true;
+			t->switches = switches;
+		}
+		spin_unlock(&t->ctx->lock);
+		return;
+	}
+	set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
+	K(wake_up_state)(task, TASK_INTERRUPTIBLE);
+}
+
+static bool ckpt_all_settled(struct ckpt_ctx *ctx)
+{
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+	bool settled = true;
+
+	spin_lock(&ctx->lock);
+	list_for_each_entry(proc, &ctx->procs, node)
+		list_for_each_entry(t, &proc->threads, node)
+			if (t->state == CKPT_QUEUED || t->state == CKPT_LATER)
+				settled = false;
+	spin_unlock(&ctx->lock);
+	return settled;
+}
+
+static void ckpt_name_laggards(struct ckpt_ctx *ctx)
+{
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+
+	list_for_each_entry(proc, &ctx->procs, node)
+		list_for_each_entry(t, &proc->threads, node)
+			if (t->state == CKPT_QUEUED || t->state == CKPT_LATER)
+				ckpt_err(ctx, -EBUSY,
+					 "task %d (%s) cannot be stopped: %s in system call %d, state %#x; try again later or with a longer --timeout",
+					 task_pid_vnr(t->task), t->task->comm,
+					 t->state == CKPT_LATER ? "a vfork child before its exec" : "busy",
+					 ckpt_arch_syscall_nr(t->task),
+					 READ_ONCE(t->task->__state));
+}
+
+/* exec by another thread or the end of a thread changes who the leader is */
+static void ckpt_forget_gone(struct ckpt_ctx *ctx)
+{
+	struct ckpt_proc *proc, *next;
+	struct ckpt_thread *t, *tn;
+
+	list_for_each_entry_safe(proc, next, &ctx->procs, node) {
+		list_for_each_entry_safe(t, tn, &proc->threads, node) {
+			/* a dead leader stays: it is the process's zombie */
+			if (t->state != CKPT_GONE || t->task == proc->leader)
+				continue;
+			hash_del(&t->hash);
+			list_del(&t->node);
+			ckpt_thread_put(t);
+		}
+	}
+}
+
+/**
+ * ckpt_park() - stop every task of the tree at the edge of user mode
+ * @ctx: the checkpoint
+ *
+ * Tasks that fork, exec and exit meanwhile are followed. Calling it again
+ * settles tasks that have moved.
+ *
+ * Return: 0, or a negative errno; the tasks must be released in either case.
+ */
+int ckpt_park(struct ckpt_ctx *ctx)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(ctx->rq.timeout_ms);
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+	int found, err;
+
+	for (;;) {
+		found = ckpt_enumerate(ctx);
+		if (found < 0)
+			return found;
+		if (!found && ckpt_all_settled(ctx))
+			break;
+		wait_event_killable_timeout(ctx->wq, ckpt_all_settled(ctx) ||
+					    READ_ONCE(ctx->aborted), 1);
+		err = ckpt_aborted(ctx);
+		if (err)
+			return err;
+		if (time_after(jiffies, end)) {
+			ckpt_name_laggards(ctx);
+			return -EBUSY;
+		}
+		list_for_each_entry(proc, &ctx->procs, node) {
+			list_for_each_entry(t, &proc->threads, node) {
+				if (READ_ONCE(t->state) == CKPT_QUEUED)
+					ckpt_nudge(t);
+				else if (READ_ONCE(t->state) == CKPT_LATER)
+					ckpt_queue_work(t);
+			}
+		}
+	}
+	ckpt_forget_gone(ctx);
+
+	/* "parked" is announced a moment before the task is off its CPU */
+	list_for_each_entry(proc, &ctx->procs, node) {
+		proc->nthreads = 0;
+		proc->zombie = true;
+		list_for_each_entry(t, &proc->threads, node) {
+			proc->nthreads++;
+			if (t->state == CKPT_GONE)
+				continue;
+			proc->zombie = false;
+			while (smp_load_acquire(&t->task->on_cpu))
+				cpu_relax();
+		}
+	}
+	if (list_empty(&ctx->procs))
+		return ckpt_err(ctx, -ESRCH, "the process has ended");
+	proc = list_first_entry(&ctx->procs, struct ckpt_proc, node);
+	if (proc->zombie)
+		return ckpt_err(ctx, -ESRCH, "process %d has ended", proc->pid);
+	return 0;
+}
+
+/**
+ * ckpt_parked_moved() - whether a thread parked in place has gone on
+ * @ctx: the checkpoint
+ *
+ * Return: true when what was captured is no longer one moment's state.
+ */
+bool ckpt_parked_moved(struct ckpt_ctx *ctx)
+{
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+
+	list_for_each_entry(proc, &ctx->procs, node) {
+		list_for_each_entry(t, &proc->threads, node) {
+			if (t->state == CKPT_GONE && t->task != proc->leader)
+				return true;
+			if (!t->in_place)
+				continue;
+			if (READ_ONCE(t->state) != CKPT_IN_PLACE ||
+			    !ckpt_asleep(t->task) ||
+			    ckpt_switches(t->task) != t->switches) {
+				spin_lock(&ctx->lock);
+				t->in_place = false;
+				if (t->state == CKPT_IN_PLACE)
+					t->state = CKPT_QUEUED;
+				spin_unlock(&ctx->lock);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/**
+ * ckpt_sleep_times() - find when the threads parked in place would time out
+ * @ctx: the checkpoint
+ *
+ * Looks through the timers of all CPUs once.
+ */
+void ckpt_sleep_times(struct ckpt_ctx *ctx)
+{
+	struct hrtimer_cpu_base *base;
+	struct hrtimer_sleeper *sleeper;
+	struct timerqueue_node *node;
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+	struct hrtimer *timer;
+	struct rb_node *rb;
+	unsigned long flags;
+	bool any = false;
+	s64 left;
+	int cpu, i;
+
+	list_for_each_entry(proc, &ctx->procs, node) {
+		list_for_each_entry(t, &proc->threads, node) {
+			t->left_ns = ~0ULL;
+			any |= t->in_place;
+		}
+	}
+	if (!any)
+		return;
+	for_each_possible_cpu(cpu) {
+		base = per_cpu_ptr((struct hrtimer_cpu_base __percpu __force *)
+				   KD(hrtimer_bases), cpu);
+		raw_spin_lock_irqsave(&base->lock, flags);
+		for (i = 0; i < HRTIMER_MAX_CLOCK_BASES; i++) {
+			struct hrtimer_clock_base *clock = &base->clock_base[i];
+
+			for (rb = rb_first_cached(&clock->active.rb_root); rb; rb = rb_next(rb)) {
+				node = rb_entry(rb, struct timerqueue_node, node);
+				timer = container_of(node, struct hrtimer, node);
+				if ((unsigned long)timer->function != KD(hrtimer_wakeup))
+					continue;
+				sleeper = container_of(timer, struct hrtimer_sleeper, timer);
+				t = ckpt_thread_find(ctx, sleeper->task);
+				if (!t)
+					continue;
+				left = ktime_to_ns(ktime_sub(hrtimer_get_expires(timer),
+							     clock->get_time()));
+				t->left_ns = left > 0 ? left : 0;
+			}
+		}
+		raw_spin_unlock_irqrestore(&base->lock, flags);
+	}
+}
+
+/**
+ * ckpt_kill() - send a signal to every process of the tree
+ * @ctx: the checkpoint, its tasks still parked
+ * @sig: SIGKILL or SIGSTOP
+ */
+void ckpt_kill(struct ckpt_ctx *ctx, int sig)
+{
+	struct ckpt_proc *proc;
+
+	list_for_each_entry(proc, &ctx->procs, node)
+		if (!proc->zombie)
+			send_sig(sig, proc->leader, 1);
+}
+
+/**
+ * ckpt_release() - let the tasks go on
+ * @ctx: the checkpoint
+ *
+ * Idempotent. The works of tasks that never came are taken back.
+ */
+void ckpt_release(struct ckpt_ctx *ctx)
+{
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+
+	WRITE_ONCE(ctx->released, true);
+	wake_up_all(&ctx->task_wq);
+	list_for_each_entry(proc, &ctx->procs, node) {
+		list_for_each_entry(t, &proc->threads, node) {
+			if (READ_ONCE(t->state) != CKPT_QUEUED &&
+			    READ_ONCE(t->state) != CKPT_IN_PLACE)
+				continue;
+			if (!K(task_work_cancel_match)(t->task, ckpt_work_match, &t->work))
+				continue;
+			ckpt_thread_put(t);
+			ckpt_ctx_put(ctx);
+			module_put(THIS_MODULE);
+		}
+	}
+}
+
+/**
+ * ckpt_procs_free() - forget the tasks
+ * @ctx: the checkpoint, released
+ */
+void ckpt_procs_free(struct ckpt_ctx *ctx)
+{
+	struct ckpt_proc *proc, *pn;
+	struct ckpt_thread *t, *tn;
+
+	list_for_each_entry_safe(proc, pn, &ctx->procs, node) {
+		list_for_each_entry_safe(t, tn, &proc->threads, node) {
+			hash_del(&t->hash);
+			list_del(&t->node);
+			ckpt_thread_put(t);
+		}
+		list_del(&proc->node);
+		put_task_struct(proc->leader);
+		kfree(proc);
+	}
+}

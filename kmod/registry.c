@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kinds, in tables: what each record means at restart, which kinds of
+ * files there are, and the support matrix that `crctl caps` prints and
+ * Documentation/limits explains.
+ */
+#include "private.h"
+#include "arch/arch.h"
+#include "files/files.h"
+#include "mm/mm.h"
+#include "task/task.h"
+
+/* a DATA record goes to the object that it belongs to */
+static int ckpt_data_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	struct ckpt_obj *obj = xa_load(&ctx->refs_xa, in->objref);
+
+	if (!obj || !obj->data)
+		return ckpt_bad(ctx, in, "refers to no object that takes data");
+	return obj->data(ctx, obj, in);
+}
+
+#define REC(TYPE, s) .name = #TYPE, .rec = CKPT_REC_##TYPE, .fixed = sizeof(struct s)
+#define MARK(TYPE) .name = #TYPE, .rec = CKPT_REC_##TYPE
+
+static const struct ckpt_rec_kind ckpt_recs[] = {
+	/* the frame: session.c, stream.c, restart.c */
+	{ REC(HEADER, ckpt_header) },
+	{ REC(TREE, ckpt_tree) },
+	{ REC(TAIL, ckpt_tail) },
+	{ REC(ERROR, ckpt_error) },
+	{ REC(DATA, ckpt_data), .read = ckpt_data_read },
+	{ MARK(TASK_END) },
+
+	/* task/ */
+	{ REC(CRED, ckpt_cred), .read = ckpt_cred_read },
+	{ REC(TASK, ckpt_task), .apply = ckpt_task_apply, .late = ckpt_task_late },
+	{ REC(SIGACTION, ckpt_sigaction), .apply = ckpt_sigaction_apply },
+	{ REC(SIGPENDING, ckpt_sigpending), .late = ckpt_sigpending_late },
+	{ REC(TIMERS, ckpt_timers), .late = ckpt_timers_late },
+	{ REC(POSIX_TIMER, ckpt_posix_timer), .late = ckpt_posix_timer_late },
+	{ REC(RUSAGE, ckpt_rusage), .late = ckpt_rusage_late },
+	{ REC(RLIMITS, ckpt_rlimits), .late = ckpt_rlimits_late },
+	{ REC(THREAD, ckpt_thread_rec), .apply = ckpt_thread_apply, .late = ckpt_thread_late },
+	{ REC(REGS, ckpt_regs), .apply = ckpt_regs_apply, .late = ckpt_regs_late },
+	{ REC(FPU, ckpt_fpu), .late = ckpt_fpu_late },
+	{ REC(SYSCALL, ckpt_syscall), .late = ckpt_syscall_late },
+	{ REC(SCHED, ckpt_sched), .late = ckpt_sched_late },
+
+	/* mm/ */
+	{ REC(MM, ckpt_mm) },
+	{ REC(VMA, ckpt_vma) },
+	{ MARK(MM_END) },
+	{ REC(PAGES, ckpt_pages) },
+	{ REC(SHMEM, ckpt_shmem), .read = ckpt_shmem_read },
+
+	/* files/ */
+	{ REC(FDTABLE, ckpt_fdtable), .apply = ckpt_fdtable_apply },
+	{ REC(FS, ckpt_fs), .late = ckpt_fs_late },
+	{ REC(FILE_PATH, ckpt_file_path), .read = ckpt_file_read },
+	{ REC(FILE_SHMEM, ckpt_file_shmem), .read = ckpt_file_read },
+	{ REC(PIPE, ckpt_pipe), .read = ckpt_pipe_read },
+	{ REC(FILE_PIPE, ckpt_file_pipe), .read = ckpt_file_read },
+};
+
+/* the first that matches takes a file */
+const struct ckpt_file_kind * const ckpt_file_kinds[] = {
+	&ckpt_file_shmem,
+	&ckpt_file_pipe,
+	&ckpt_file_path,
+	NULL
+};
+
+#define HANDLED(n, t) { .name = n, .status = CKPT_KIND_HANDLED, .text = t }
+#define REFUSED(n, t) { .name = n, .status = CKPT_KIND_REFUSED, .text = t }
+
+static const struct ckpt_kind ckpt_kinds[] = {
+	HANDLED("regs", "general, x87, SSE, AVX, AVX-512 registers, PKRU, segment bases"),
+	HANDLED("syscall", "interrupted system calls go on with the time that was left"),
+	HANDLED("thread", "tids, masks, stacks, robust lists, rseq, names, times"),
+	HANDLED("cred", "user and group ids, capabilities, securebits"),
+	HANDLED("sched", "policy, nice, priority, deadline, affinity"),
+	HANDLED("signal", "handlers, masks, queues with siginfo, job-control stop"),
+	HANDLED("timer", "interval timers, POSIX timers"),
+	HANDLED("limits", "resource limits and usage"),
+	HANDLED("mm", "private memory, layout, mlock, madvise, protection keys"),
+	HANDLED("shmem", "shared anonymous memory, memfd with seals"),
+	HANDLED("vma", "file mappings, private and shared; names"),
+	HANDLED("path", "regular files, directories, null, zero, full, random, urandom"),
+	HANDLED("fs", "current directory, root, umask"),
+	HANDLED("pipe", "pipes with both ends inside, with data and size"),
+};
+
+/**
+ * ckpt_rec_kind() - what a type of record means
+ * @rec: CKPT_REC_*
+ *
+ * Return: its row, or NULL.
+ */
+const struct ckpt_rec_kind *ckpt_rec_kind(u16 rec)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_recs); i++)
+		if (ckpt_recs[i].rec == rec)
+			return &ckpt_recs[i];
+	return NULL;
+}
+
+/**
+ * ckpt_rec_name() - the name of a type of record
+ * @type: CKPT_REC_*
+ *
+ * Return: the name, also of an unknown type.
+ */
+const char *ckpt_rec_name(u16 type)
+{
+	const struct ckpt_rec_kind *kind = ckpt_rec_kind(type);
+
+	return kind ? kind->name : "a record of unknown type";
+}
+
+/**
+ * ckpt_file_kind() - the kind that saves a file
+ * @file: the file
+ *
+ * Return: the kind, or NULL.
+ */
+const struct ckpt_file_kind *ckpt_file_kind(struct file *file)
+{
+	const struct ckpt_file_kind * const *kind;
+
+	for (kind = ckpt_file_kinds; *kind; kind++)
+		if ((*kind)->match(file))
+			return *kind;
+	return NULL;
+}
+
+/**
+ * ckpt_kind() - a row of the support matrix
+ * @i: which
+ *
+ * Return: the row, or NULL after the last.
+ */
+const struct ckpt_kind *ckpt_kind(unsigned int i)
+{
+	return i < ARRAY_SIZE(ckpt_kinds) ? &ckpt_kinds[i] : NULL;
+}

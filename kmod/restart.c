@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A restart. The coordinator, which is crctl's thread, reads the stream. An
+ * object is restored as it is met, with the caller's rights. The records of a
+ * process, and the page data of its memory, are read by the process itself
+ * when the coordinator gives it the turn; it then creates its threads, and
+ * each thread applies its own records. When the tail is verified all threads
+ * do what must come last, and when all have done it they go to user mode.
+ *
+ * On any failure every thread kills itself before user mode. Locks: ctx->lock
+ * for the list of joined tasks and the counts; the turn is passed under it.
+ */
+#include <linux/file.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include "private.h"
+#include "ksym.h"
+#include "arch/arch.h"
+#include "files/files.h"
+#include "mm/mm.h"
+#include "task/task.h"
+
+static int ckpt_restart_err(struct ckpt_ctx *ctx)
+{
+	int err = READ_ONCE(ctx->err);
+
+	return err ? err : ckpt_aborted(ctx);
+}
+
+/* ---- in a task that is being restored ---- */
+
+static void ckpt_rt_free(struct ckpt_rt *rt)
+{
+	unsigned int i;
+
+	for (i = 0; i < rt->nrecs; i++)
+		ckpt_in_free(rt->recs[i]);
+	kvfree(rt->recs);
+	kfree(rt);
+}
+
+static struct ckpt_rt *ckpt_rt_new(struct ckpt_joined *joined)
+{
+	struct ckpt_rt *rt = kzalloc(sizeof(*rt), GFP_KERNEL);
+
+	if (!rt)
+		return NULL;
+	rt->joined = joined;
+	init_completion(&rt->applied);
+	list_add_tail(&rt->node, &joined->threads);
+	return rt;
+}
+
+static int ckpt_rt_add(struct ckpt_rt *rt, struct ckpt_in *in)
+{
+	struct ckpt_in **recs;
+	unsigned int cap;
+
+	if (rt->nrecs == rt->cap) {
+		cap = rt->cap ? rt->cap * 2 : 16;
+		recs = kvmalloc_array(cap, sizeof(*recs), GFP_KERNEL);
+		if (!recs)
+			return -ENOMEM;
+		if (rt->nrecs)
+			memcpy(recs, rt->recs, rt->nrecs * sizeof(*recs));
+		kvfree(rt->recs);
+		rt->recs = recs;
+		rt->cap = cap;
+	}
+	rt->recs[rt->nrecs++] = in;
+	return 0;
+}
+
+static int ckpt_rt_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, bool late)
+{
+	const struct ckpt_rec_kind *kind;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < rt->nrecs; i++) {
+		kind = ckpt_rec_kind(rt->recs[i]->type);
+		err = 0;
+		if (late && kind->late)
+			err = kind->late(ctx, rt, rt->recs[i]);
+		else if (!late && kind->apply)
+			err = kind->apply(ctx, rt, rt->recs[i]);
+		if (err) {
+			if (!READ_ONCE(ctx->err))
+				ckpt_err(ctx, err, "image offset %llu: thread %d: %s cannot be restored",
+					 rt->recs[i]->offset, rt->tid, kind->name);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Waits for the end of the restart, doing the turns of a leader on the way.
+ * Afterwards the thread either goes to user mode or has SIGKILL pending.
+ */
+static void ckpt_rt_finish(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
+{
+	int err;
+
+	if (wait_event_killable(ctx->task_wq, READ_ONCE(ctx->stage) != CKPT_STAGE_READ ||
+				ckpt_restart_err(ctx)))
+		goto die;
+	err = ckpt_restart_err(ctx);
+	if (!err)
+		err = ckpt_rt_apply(ctx, rt, true);
+	if (err)
+		goto die;
+	spin_lock(&ctx->lock);
+	ctx->nready++;
+	spin_unlock(&ctx->lock);
+	wake_up(&ctx->wq);
+	if (wait_event_killable(ctx->task_wq, READ_ONCE(ctx->stage) == CKPT_STAGE_GO ||
+				ckpt_restart_err(ctx)))
+		goto die;
+	if (READ_ONCE(ctx->stage) != CKPT_STAGE_GO)
+		goto die;
+	ckpt_thread_go(ctx, rt);
+	return;
+die:
+	ckpt_fail(ctx, -EINTR);
+	send_sig(SIGKILL, current, 1);
+}
+
+/* the last act of a thread for the operation */
+static void ckpt_left(struct ckpt_ctx *ctx)
+{
+	spin_lock(&ctx->lock);
+	ctx->nrunning--;
+	spin_unlock(&ctx->lock);
+	wake_up(&ctx->wq);
+	ckpt_ctx_put(ctx);
+	module_put(THIS_MODULE);
+}
+
+static void ckpt_entered(struct ckpt_ctx *ctx)
+{
+	__module_get(THIS_MODULE);
+	ckpt_ctx_get(ctx);
+	spin_lock(&ctx->lock);
+	ctx->nrunning++;
+	spin_unlock(&ctx->lock);
+}
+
+static void ckpt_rt_run(struct callback_head *work)
+{
+	struct ckpt_rt *rt = container_of(work, struct ckpt_rt, work);
+	struct ckpt_ctx *ctx = rt->joined->ctx;
+
+	if (current->flags & PF_EXITING)
+		rt->err = -EINTR;
+	else
+		rt->err = ckpt_rt_apply(ctx, rt, false);
+	if (rt->err)
+		ckpt_fail(ctx, rt->err);
+	complete(&rt->applied);
+	if (!(current->flags & PF_EXITING))
+		ckpt_rt_finish(ctx, rt);
+	ckpt_left(ctx);
+}
+
+/*
+ * The first code of a new thread. The kernel clears ax after it returns, so
+ * the registers are set by a task work, on the way to user mode.
+ */
+static int ckpt_rt_fn(void *arg)
+{
+	struct ckpt_rt *rt = arg;
+
+	init_task_work(&rt->work, ckpt_rt_run);
+	/* cannot fail: the thread is not exiting */
+	task_work_add(current, &rt->work, TWA_RESUME);
+	return 0;
+}
+
+static int ckpt_rt_create(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
+{
+	struct kernel_clone_args args = {
+		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+			 CLONE_THREAD | CLONE_SYSVSEM,
+		.fn = ckpt_rt_fn,
+		.fn_arg = rt,
+		.set_tid = &rt->tid,
+		.set_tid_size = 1,
+	};
+	pid_t pid;
+
+	ckpt_entered(ctx);
+	pid = K(kernel_clone)(&args);
+	if (pid < 0) {
+		ckpt_left(ctx);
+		return ckpt_err(ctx, pid, "cannot create thread %d of process %d%s",
+				rt->tid, rt->joined->pid,
+				pid == -EEXIST ? ": its tid is in use" : "");
+	}
+	wait_for_completion(&rt->applied);
+	return rt->err;
+}
+
+/* reads the records of one process, from TASK to TASK_END */
+static int ckpt_joined_read(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
+			    struct ckpt_in *task)
+{
+	const struct ckpt_rec_kind *kind;
+	struct ckpt_rt *leader, *rt;
+	struct ckpt_in *in;
+	int err;
+
+	leader = ckpt_rt_new(joined);
+	if (!leader)
+		return -ENOMEM;
+	leader->tid = joined->pid;
+	rt = NULL;
+	err = ckpt_rt_add(leader, task);
+	if (err)
+		return err;
+	ctx->turn_in = NULL;		/* ours now */
+	err = ckpt_task_empty(ctx);
+	if (err)
+		return err;
+	for (;;) {
+		in = ckpt_in(ctx);
+		if (IS_ERR(in))
+			return PTR_ERR(in);
+		if (in->type == CKPT_REC_TASK_END) {
+			ckpt_in_free(in);
+			break;
+		}
+		kind = ckpt_rec_kind(in->type);
+		if (in->type == CKPT_REC_MM) {
+			err = ckpt_mm_restart(ctx, joined, in);
+			ckpt_in_free(in);
+			if (err)
+				return err;
+			continue;
+		}
+		if (!kind->apply && !kind->late) {
+			err = ckpt_bad(ctx, in, "stands inside the records of a process");
+			ckpt_in_free(in);
+			return err;
+		}
+		if (in->type == CKPT_REC_THREAD) {
+			const struct ckpt_thread_rec *t = (const void *)in->fixed;
+
+			rt = rt ? ckpt_rt_new(joined) : leader;
+			if (!rt) {
+				ckpt_in_free(in);
+				return -ENOMEM;
+			}
+			rt->tid = le32_to_cpu(t->tid);
+			if ((rt == leader) != (rt->tid == joined->pid)) {
+				err = ckpt_bad(ctx, in, "the first thread is not the leader, or another one is");
+				ckpt_in_free(in);
+				return err;
+			}
+		}
+		err = ckpt_rt_add(rt ? rt : leader, in);
+		if (err) {
+			ckpt_in_free(in);
+			return err;
+		}
+	}
+	if (!rt)
+		return ckpt_bad(ctx, task, "has no thread");
+	err = ckpt_rt_apply(ctx, leader, false);
+	list_for_each_entry(rt, &joined->threads, node) {
+		if (err)
+			break;
+		spin_lock(&ctx->lock);
+		ctx->nthreads++;
+		spin_unlock(&ctx->lock);
+		if (rt != leader)
+			err = ckpt_rt_create(ctx, rt);
+	}
+	return err;
+}
+
+static int ckpt_joined_turn(struct ckpt_ctx *ctx, struct ckpt_joined *joined)
+{
+	struct ckpt_in *in = ctx->turn_in;
+
+	if (in->type == CKPT_REC_TASK)
+		return ckpt_joined_read(ctx, joined, in);
+	return ckpt_mm_fill(ctx, joined, in);
+}
+
+static void ckpt_joined_run(struct callback_head *work)
+{
+	struct ckpt_joined *joined = container_of(work, struct ckpt_joined, work);
+	struct ckpt_ctx *ctx = joined->ctx;
+	struct ckpt_rt *leader;
+	int err;
+
+	if (current->flags & PF_EXITING) {
+		ckpt_fail(ctx, -EINTR);
+		goto out;
+	}
+	ckpt_signals_block();
+	for (;;) {
+		if (wait_event_killable(ctx->task_wq, READ_ONCE(ctx->turn) == joined ||
+					READ_ONCE(ctx->stage) != CKPT_STAGE_READ ||
+					ckpt_restart_err(ctx)))
+			goto die;
+		if (READ_ONCE(ctx->turn) != joined)
+			break;
+		err = ckpt_restart_err(ctx);
+		if (!err)
+			err = ckpt_joined_turn(ctx, joined);
+		if (err)
+			ckpt_fail(ctx, err);
+		spin_lock(&ctx->lock);
+		ctx->turn = NULL;
+		spin_unlock(&ctx->lock);
+		wake_up(&ctx->wq);
+	}
+	if (ckpt_restart_err(ctx))
+		goto die;
+	leader = list_first_entry(&joined->threads, struct ckpt_rt, node);
+	ckpt_rt_finish(ctx, leader);
+	goto out;
+die:
+	ckpt_fail(ctx, -EINTR);
+	spin_lock(&ctx->lock);
+	if (ctx->turn == joined)
+		ctx->turn = NULL;
+	spin_unlock(&ctx->lock);
+	wake_up(&ctx->wq);
+	send_sig(SIGKILL, current, 1);
+out:
+	ckpt_left(ctx);
+}
+
+/**
+ * ckpt_join() - make the current process one of a restart
+ * @ctx: the restart
+ * @pid: which process of the image it becomes
+ *
+ * Called from a netlink handler; the restore runs when the current system call
+ * returns.
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_join(struct ckpt_ctx *ctx, u32 pid)
+{
+	struct ckpt_joined *joined, *other;
+	int err = 0;
+
+	if (!ctx->restart)
+		return -EINVAL;
+	if (current->flags & (PF_KTHREAD | PF_IO_WORKER))
+		return -EINVAL;
+	if (!thread_group_empty(current) || task_pid_vnr(current) != pid)
+		return -EINVAL;
+	joined = kzalloc(sizeof(*joined), GFP_KERNEL);
+	if (!joined)
+		return -ENOMEM;
+	joined->ctx = ctx;
+	joined->pid = pid;
+	joined->task = get_task_struct(current);
+	INIT_LIST_HEAD(&joined->threads);
+	init_task_work(&joined->work, ckpt_joined_run);
+
+	spin_lock(&ctx->lock);
+	list_for_each_entry(other, &ctx->joined, node)
+		if (other->pid == pid)
+			err = -EEXIST;
+	if (ctx->err || ctx->aborted || ctx->njoined == ctx->rq.ntasks)
+		err = -ECANCELED;
+	if (!err) {
+		list_add_tail(&joined->node, &ctx->joined);
+		ctx->njoined++;
+	}
+	spin_unlock(&ctx->lock);
+	if (err) {
+		put_task_struct(joined->task);
+		kfree(joined);
+		return err;
+	}
+	ckpt_entered(ctx);
+	/* cannot fail: the task is in a system call, so not exiting */
+	task_work_add(current, &joined->work, TWA_RESUME);
+	wake_up(&ctx->wq);
+	return 0;
+}
+
+/**
+ * ckpt_joined_free() - forget the processes of a restart
+ * @ctx: the restart; no task runs for it any more
+ */
+void ckpt_joined_free(struct ckpt_ctx *ctx)
+{
+	struct ckpt_joined *joined, *next;
+	struct ckpt_rt *rt, *rn;
+
+	list_for_each_entry_safe(joined, next, &ctx->joined, node) {
+		list_for_each_entry_safe(rt, rn, &joined->threads, node)
+			ckpt_rt_free(rt);
+		ckpt_mm_rt_free(joined);
+		put_task_struct(joined->task);
+		kfree(joined);
+	}
+	INIT_LIST_HEAD(&ctx->joined);
+}
+
+/* ---- the coordinator ---- */
+
+/* gives the turn to a process; takes the record over */
+static int ckpt_give_turn(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
+			  struct ckpt_in *in)
+{
+	spin_lock(&ctx->lock);
+	ctx->turn_in = in;
+	ctx->turn = joined;
+	spin_unlock(&ctx->lock);
+	wake_up_all(&ctx->task_wq);
+	/*
+	 * The one who has the turn reads the stream: even when this thread is
+	 * killed it must wait until the turn comes back. ckpt_fail() ends it.
+	 */
+	if (wait_event_killable(ctx->wq, !READ_ONCE(ctx->turn) ||
+				READ_ONCE(ctx->aborted)) ||
+	    READ_ONCE(ctx->aborted))
+		ckpt_fail(ctx, -ECANCELED);
+	wait_event(ctx->wq, !READ_ONCE(ctx->turn));
+	ckpt_in_free(ctx->turn_in);
+	ctx->turn_in = NULL;
+	return ckpt_restart_err(ctx);
+}
+
+static int ckpt_coordinate_task(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	const struct ckpt_task *rec = (const void *)in->fixed;
+	struct ckpt_joined *joined;
+
+	list_for_each_entry(joined, &ctx->joined, node) {
+		if (joined->pid != le32_to_cpu(rec->pid))
+			continue;
+		if (joined->had_turn)
+			break;
+		joined->had_turn = true;
+		return ckpt_give_turn(ctx, joined, in);
+	}
+	ckpt_bad(ctx, in, "its pid is not in the tree, or it comes twice");
+	ckpt_in_free(in);
+	return -EBADMSG;
+}
+
+static int ckpt_coordinate_pages(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	struct ckpt_obj *obj = xa_load(&ctx->refs_xa, in->objref);
+	int err;
+
+	if (obj && obj->type == CKPT_OBJ_MM)
+		return ckpt_give_turn(ctx, obj->ptr, in);
+	if (obj && obj->type == CKPT_OBJ_INODE)
+		err = ckpt_shmem_fill(ctx, obj, in);
+	else
+		err = ckpt_bad(ctx, in, "refers to no memory");
+	ckpt_in_free(in);
+	return err;
+}
+
+static int ckpt_check_tail(struct ckpt_ctx *ctx, struct ckpt_in *in, u64 records,
+			   u32 crc)
+{
+	const struct ckpt_tail *tail = (const void *)in->fixed;
+
+	if (le64_to_cpu(tail->bytes) != in->offset)
+		return ckpt_bad(ctx, in, "it counts another number of bytes");
+	if (le64_to_cpu(tail->pages) != ctx->stats.pages)
+		return ckpt_bad(ctx, in, "it counts another number of pages");
+	if (le32_to_cpu(tail->crc) != crc)
+		return ckpt_bad(ctx, in, "the checksum of the whole image is wrong");
+	return 0;
+}
+
+static int ckpt_coordinate(struct ckpt_ctx *ctx)
+{
+	const struct ckpt_rec_kind *kind;
+	struct ckpt_joined *joined;
+	struct ckpt_obj *obj;
+	struct ckpt_in *in;
+	u64 records;
+	u32 crc;
+	int err;
+
+	for (;;) {
+		records = ctx->records;
+		crc = ctx->crc;
+		in = ckpt_in(ctx);
+		if (IS_ERR(in))
+			return PTR_ERR(in);
+		kind = ckpt_rec_kind(in->type);
+		if (in->type == CKPT_REC_TAIL)
+			break;
+		if (in->type == CKPT_REC_TASK) {
+			err = ckpt_coordinate_task(ctx, in);
+		} else if (in->type == CKPT_REC_PAGES) {
+			err = ckpt_coordinate_pages(ctx, in);
+		} else {
+			if (kind->read)
+				err = kind->read(ctx, in);
+			else if (in->type == CKPT_REC_ERROR)
+				err = ckpt_bad(ctx, in, "this image is of a checkpoint that failed");
+			else
+				err = ckpt_bad(ctx, in, "does not belong here");
+			ckpt_in_free(in);
+		}
+		if (err)
+			return err;
+	}
+	err = ckpt_check_tail(ctx, in, records, crc);
+	ckpt_in_free(in);
+	if (err)
+		return err;
+	list_for_each_entry(joined, &ctx->joined, node)
+		if (!joined->had_turn)
+			return ckpt_err(ctx, -EBADMSG, "the image has no records of process %u",
+					joined->pid);
+	list_for_each_entry(obj, &ctx->obj_list, node) {
+		err = obj->late ? obj->late(ctx, obj) : 0;
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int ckpt_wait_joined(struct ckpt_ctx *ctx)
+{
+	long left;
+
+	left = wait_event_killable_timeout(ctx->wq,
+					   READ_ONCE(ctx->njoined) == ctx->rq.ntasks ||
+					   ckpt_restart_err(ctx),
+					   msecs_to_jiffies(ctx->rq.timeout_ms));
+	if (!left)
+		return ckpt_err(ctx, -ETIMEDOUT, "only %u of %u processes were created",
+				ctx->njoined, ctx->rq.ntasks);
+	return left < 0 ? left : ckpt_restart_err(ctx);
+}
+
+/* lets the threads run, or makes them die; none uses the operation afterwards */
+static void ckpt_let_go(struct ckpt_ctx *ctx, int err)
+{
+	if (err)
+		ckpt_fail(ctx, err);
+	else
+		WRITE_ONCE(ctx->stage, CKPT_STAGE_GO);
+	wake_up_all(&ctx->task_wq);
+	wait_event(ctx->wq, !READ_ONCE(ctx->nrunning));
+	ckpt_objhash_free(ctx);
+}
+
+/**
+ * ckpt_restart() - bring a tree of tasks back
+ * @ctx: the operation; its err tells the result
+ *
+ * Runs in the caller of the restart, while the new processes join.
+ */
+void ckpt_restart(struct ckpt_ctx *ctx)
+{
+	int err;
+
+	err = ckpt_objhash_init(ctx);
+	if (!err)
+		err = ckpt_phase(ctx, "joining");
+	if (!err)
+		err = ckpt_wait_joined(ctx);
+	if (!err)
+		err = ckpt_phase(ctx, "reading");
+	if (!err)
+		err = ckpt_coordinate(ctx);
+	if (!err)
+		err = ckpt_phase(ctx, "late");
+	if (!err) {
+		WRITE_ONCE(ctx->stage, CKPT_STAGE_LATE);
+		wake_up_all(&ctx->task_wq);
+		err = wait_event_killable(ctx->wq,
+					  READ_ONCE(ctx->nready) == ctx->nthreads ||
+					  ckpt_restart_err(ctx));
+		if (!err)
+			err = ckpt_restart_err(ctx);
+	}
+	if (!err)
+		err = ckpt_phase(ctx, "go");
+	ctx->stats.tasks = ctx->njoined;
+	ctx->stats.threads = ctx->nthreads;
+	ctx->stats.bytes = ctx->pos;
+	ckpt_let_go(ctx, err);
+	if (err)
+		ckpt_log(ctx, "restart failed with error %d; nothing is left of it", -ctx->err);
+	else
+		ckpt_log(ctx, "restart done: %llu tasks, %llu threads, %llu pages",
+			 ctx->stats.tasks, ctx->stats.threads, ctx->stats.pages);
+	kvfree(ctx->buf);
+	ctx->buf = NULL;
+}

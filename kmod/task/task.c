@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Saves: a process: what its threads share, and the order in which the parts
+ * come: memory, descriptors, directories, limits, signals, timers, threads.
+ * Refuses: namespaces other than the caller's, tracing, io_uring, SysV
+ * semaphore undo, threads that do not share files or directories, a leader
+ * that ended before its threads.
+ * Locks: siglock and RCU for single fields; the threads are parked.
+ */
+#include <linux/cgroup.h>
+#include <linux/fdtable.h>
+#include <linux/ipc_namespace.h>
+#include <linux/nsproxy.h>
+#include <linux/oom.h>
+#include <linux/perf_event.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/time_namespace.h>
+#include <linux/user_namespace.h>
+#include <linux/utsname.h>
+
+#include "task.h"
+#include "../arch/arch.h"
+#include "../files/files.h"
+#include "../mm/mm.h"
+
+/* a thread that still has its files and memory; NULL for a zombie */
+struct ckpt_thread *ckpt_proc_thread(struct ckpt_proc *proc)
+{
+	struct ckpt_thread *t;
+
+	list_for_each_entry(t, &proc->threads, node)
+		if (t->state != CKPT_GONE)
+			return t;
+	return NULL;
+}
+
+static void ckpt_refuse_namespaces(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct nsproxy *ns = task->nsproxy, *mine = current->nsproxy;
+	const char *which = NULL;
+
+	if (ns->mnt_ns != mine->mnt_ns)
+		which = "mount";
+	else if (ns->uts_ns != mine->uts_ns)
+		which = "UTS";
+	else if (ns->ipc_ns != mine->ipc_ns)
+		which = "IPC";
+	else if (ns->net_ns != mine->net_ns)
+		which = "network";
+	else if (ns->pid_ns_for_children != mine->pid_ns_for_children ||
+		 task_active_pid_ns(task) != task_active_pid_ns(current))
+		which = "pid";
+	else if (ns->cgroup_ns != mine->cgroup_ns)
+		which = "cgroup";
+	else if (task_cred_xxx(task, user_ns) != current_user_ns())
+		which = "user";
+	if (which)
+		ckpt_refuse(ctx, task, "namespace",
+			    "is in another %s namespace than the caller; run crctl inside of it", which);
+}
+
+static void ckpt_refuse_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t)
+{
+	struct task_struct *task = t->task, *first = ckpt_proc_thread(t->proc)->task;
+
+	if (task->ptrace)
+		ckpt_refuse(ctx, task, "ptrace", "is traced; detach the tracer first");
+#ifdef CONFIG_IO_URING
+	if (task->io_uring)
+		ckpt_refuse(ctx, task, "io_uring", "has an io_uring");
+#endif
+#ifdef CONFIG_SYSVIPC
+	if (task->sysvsem.undo_list)
+		ckpt_refuse(ctx, task, "sem-undo", "has SysV semaphore operations to undo (SEM_UNDO)");
+#endif
+	if (task->files != first->files || task->fs != first->fs)
+		ckpt_refuse(ctx, task, "unshared-thread",
+			    "does not share files or directories with the threads of its process");
+	if (task->nsproxy != first->nsproxy)
+		ckpt_refuse(ctx, task, "namespace", "is in other namespaces than its process");
+	if (task->seccomp.mode)
+		ckpt_refuse(ctx, task, "seccomp", "has a seccomp filter or strict mode");
+#ifdef CONFIG_NUMA
+	if (task->mempolicy)
+		ckpt_refuse(ctx, task, "mempolicy", "has a NUMA memory policy (set_mempolicy)");
+#endif
+}
+
+/**
+ * ckpt_task_collect() - make known all that a process may share
+ * @ctx: the checkpoint
+ * @proc: the process
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
+{
+	struct ckpt_thread *t = ckpt_proc_thread(proc);
+	struct task_struct *task;
+	int err;
+
+	if (!t)
+		return ckpt_refuse(ctx, proc->leader, "zombie",
+				   "has ended and waits for its parent");
+	if (list_first_entry(&proc->threads, struct ckpt_thread, node)->state == CKPT_GONE)
+		return ckpt_refuse(ctx, proc->leader, "zombie-leader",
+				   "its first thread has ended while others run");
+	task = t->task;
+	ckpt_refuse_namespaces(ctx, task);
+	list_for_each_entry(t, &proc->threads, node)
+		ckpt_refuse_thread(ctx, t);
+	err = ckpt_fdtable_collect(ctx, task, &proc->files_ref);
+	if (!err)
+		err = ckpt_fs_collect(ctx, task, &proc->fs_ref);
+	if (!err)
+		err = ckpt_mm_collect(ctx, task, &proc->mm_ref);
+	list_for_each_entry(t, &proc->threads, node)
+		if (!err && t->state != CKPT_GONE)
+			err = ckpt_cred_collect(ctx, t->task);
+	return err;
+}
+
+void ckpt_task_tree_entry(struct ckpt_proc *proc, struct ckpt_tree_task *e, bool root)
+{
+	struct task_struct *task = proc->leader;
+
+	e->pid = cpu_to_le32(proc->pid);
+	e->ppid = cpu_to_le32(root ? 0 : task_tgid_vnr(rcu_dereference_raw(task->real_parent)));
+	e->pgid = cpu_to_le32(task_pgrp_vnr(task));
+	e->sid = cpu_to_le32(task_session_vnr(task));
+	e->nthreads = cpu_to_le32(proc->nthreads);
+	e->exit_signal = cpu_to_le32(task->exit_signal);
+	memcpy(e->comm, task->comm, sizeof(e->comm));
+}
+
+int ckpt_task_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
+{
+	struct ckpt_thread *t = ckpt_proc_thread(proc);
+	struct task_struct *task;
+	struct signal_struct *sig;
+	struct ckpt_task *rec;
+	int err;
+
+	/* refused when it was collected */
+	if (!t || !proc->mm_ref)
+		return 0;
+	task = t->task;
+	sig = task->signal;
+	rec = ckpt_out(ctx, CKPT_REC_TASK, 0, sizeof(*rec), 0);
+	if (!rec)
+		return -ENOMEM;
+	rec->pid = cpu_to_le32(proc->pid);
+	rec->nthreads = cpu_to_le32(proc->nthreads);
+	rec->mm = cpu_to_le32(proc->mm_ref);
+	rec->files = cpu_to_le32(proc->files_ref);
+	rec->fs = cpu_to_le32(proc->fs_ref);
+	rec->exit_signal = cpu_to_le32(proc->leader->exit_signal);
+	rec->oom_score_adj = cpu_to_le32(sig->oom_score_adj);
+	rec->oom_score_adj_min = cpu_to_le32(sig->oom_score_adj_min);
+	rec->sig_flags = cpu_to_le32((sig->is_child_subreaper ? CKPT_SIG_SUBREAPER : 0) |
+				     (sig->has_child_subreaper ? CKPT_SIG_HAS_SUBREAPER : 0) |
+				     (sig->flags & SIGNAL_STOP_STOPPED ? CKPT_SIG_STOPPED : 0));
+	err = ckpt_mm_checkpoint(ctx, task, proc->mm_ref);
+	if (!err)
+		err = ckpt_fdtable_checkpoint(ctx, task, proc->files_ref);
+	if (!err)
+		err = ckpt_fs_checkpoint(ctx, task, proc->fs_ref);
+	if (!err)
+		err = ckpt_sigaction_checkpoint(ctx, task);
+	if (!err)
+		err = ckpt_sigpending_checkpoint(ctx, task, true);
+	if (!err)
+		err = ckpt_timers_checkpoint(ctx, task);
+	if (!err)
+		err = ckpt_rusage_checkpoint(ctx, task);
+	if (!err)
+		err = ckpt_rlimits_checkpoint(ctx, task);
+	list_for_each_entry(t, &proc->threads, node)
+		if (!err)
+			err = ckpt_thread_checkpoint(ctx, t);
+	if (!err && !ckpt_out(ctx, CKPT_REC_TASK_END, 0, 0, 0))
+		err = -ENOMEM;
+	return err;
+}
+
+/* ---- restart ---- */
+
+/**
+ * ckpt_task_empty() - drop what the new process has from its creator
+ * @ctx: the restart
+ *
+ * Descriptors, the session's among them; memory goes when the new one comes.
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_task_empty(struct ckpt_ctx *ctx)
+{
+	/* all threads are new, nothing is pending: every signal is blocked */
+	if (!thread_group_empty(current))
+		return ckpt_err(ctx, -EINVAL, "a process that joins has several threads");
+	return ckpt_arch_syscall(__NR_close_range, 0, ~0U, 0, 0, 0, 0);
+}
+
+int ckpt_task_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
+{
+	const struct ckpt_task *rec = (const void *)in->fixed;
+	s32 adj = le32_to_cpu(rec->oom_score_adj);
+	s32 min = le32_to_cpu(rec->oom_score_adj_min);
+
+	if (adj < OOM_SCORE_ADJ_MIN || adj > OOM_SCORE_ADJ_MAX ||
+	    min < OOM_SCORE_ADJ_MIN || min > OOM_SCORE_ADJ_MAX)
+		return ckpt_bad(ctx, in, "its oom_score_adj is out of range");
+	if ((adj < current->signal->oom_score_adj_min || min < current->signal->oom_score_adj_min) &&
+	    !capable(CAP_SYS_RESOURCE))
+		return ckpt_err(ctx, -EPERM, "process %u had a lower oom_score_adj, which needs CAP_SYS_RESOURCE",
+				rt->joined->pid);
+	current->signal->oom_score_adj = adj;
+	current->signal->oom_score_adj_min = min;
+	current->signal->is_child_subreaper = le32_to_cpu(rec->sig_flags) & CKPT_SIG_SUBREAPER;
+	return 0;
+}
+
+int ckpt_task_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
+{
+	const struct ckpt_task *rec = (const void *)in->fixed;
+	int err;
+
+	err = ckpt_mm_late(ctx, rt);
+	/* all threads are in the kernel: each stops before it reaches user mode */
+	if (!err && (le32_to_cpu(rec->sig_flags) & CKPT_SIG_STOPPED ||
+		     ctx->rq.flags & CKPT_F_STOPPED))
+		send_sig(SIGSTOP, current, 1);
+	return err;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _CKPT_TASK_H
+#define _CKPT_TASK_H
+
+#include "../private.h"
+
+/* task.c: processes */
+int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc);
+int ckpt_task_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc);
+void ckpt_task_tree_entry(struct ckpt_proc *proc, struct ckpt_tree_task *e, bool root);
+int ckpt_task_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+int ckpt_task_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+int ckpt_task_empty(struct ckpt_ctx *ctx);
+struct ckpt_thread *ckpt_proc_thread(struct ckpt_proc *proc);
+
+/* thread.c: threads */
+int ckpt_thread_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t);
+int ckpt_thread_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+int ckpt_thread_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+int ckpt_regs_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+int ckpt_regs_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+int ckpt_fpu_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+int ckpt_syscall_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+void ckpt_thread_go(struct ckpt_ctx *ctx, struct ckpt_rt *rt);
+
+/* cred.c: credentials */
+int ckpt_cred_collect(struct ckpt_ctx *ctx, struct task_struct *task);
+int ckpt_cred_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+int ckpt_cred_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_cred_set(struct ckpt_ctx *ctx, struct ckpt_in *in, u32 ref);
+
+/* sched.c: scheduling */
+int ckpt_sched_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task);
+int ckpt_sched_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+
+/* signal.c: handlers, masks and queues of signals */
+void ckpt_signals_block(void);
+int ckpt_sigaction_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task);
+int ckpt_sigaction_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+int ckpt_sigpending_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, bool shared);
+int ckpt_sigpending_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+
+/* timer.c: interval and POSIX timers */
+int ckpt_timers_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task);
+int ckpt_timers_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+int ckpt_posix_timer_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+
+/* limits.c: resource limits and usage */
+int ckpt_rlimits_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task);
+int ckpt_rlimits_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+int ckpt_rusage_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task);
+int ckpt_rusage_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+
+#endif /* _CKPT_TASK_H */

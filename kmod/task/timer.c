@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Saves: the three interval timers, and POSIX timers with their ids, on wall
+ * clocks and on CPU clocks; what is left of each.
+ * Refuses: POSIX timers on the CPU clock of another process, and on dynamic
+ * clocks.
+ * Locks: siglock for the list, it_lock for each timer. At restart the kernel's
+ * own calls make and arm them.
+ */
+#include <linux/alarmtimer.h>
+#include <linux/hrtimer.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/posix-timers.h>
+#include <linux/sched/cputime.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "task.h"
+#include "../arch/arch.h"
+
+/* CPU clocks of a process whose threads are all parked */
+static void ckpt_cpu_clocks(struct task_struct *task, u64 *clocks)
+{
+	struct signal_struct *sig = task->signal;
+	struct task_struct *t;
+
+	clocks[CPUCLOCK_PROF] = sig->utime + sig->stime;
+	clocks[CPUCLOCK_VIRT] = sig->utime;
+	clocks[CPUCLOCK_SCHED] = sig->sum_sched_runtime;
+	for_each_thread(task, t) {
+		clocks[CPUCLOCK_PROF] += t->utime + t->stime;
+		clocks[CPUCLOCK_VIRT] += t->utime;
+		clocks[CPUCLOCK_SCHED] += t->se.sum_exec_runtime;
+	}
+}
+
+static void ckpt_thread_clocks(struct task_struct *t, u64 *clocks)
+{
+	clocks[CPUCLOCK_PROF] = t->utime + t->stime;
+	clocks[CPUCLOCK_VIRT] = t->utime;
+	clocks[CPUCLOCK_SCHED] = t->se.sum_exec_runtime;
+}
+
+/* armed, or waiting for its signal to be taken before it is armed again */
+static bool ckpt_timer_armed(const struct k_itimer *timr)
+{
+	return timr->it_active || (timr->it_requeue_pending & 1);
+}
+
+/* 0 is "disarmed": what is due now has a nanosecond left */
+static u64 ckpt_left_of(u64 expires, u64 now)
+{
+	if (!expires)
+		return 0;
+	return expires > now ? expires - now : 1;
+}
+
+static int ckpt_posix_timer(struct ckpt_ctx *ctx, struct task_struct *task,
+			    struct k_itimer *timr, struct ckpt_posix_timer *rec)
+{
+	clockid_t clock = timr->it_clock;
+	struct task_struct *of = NULL;
+	u64 clocks[3];
+	s64 left;
+
+	rec->id = cpu_to_le32(timr->it_id);
+	rec->clock = cpu_to_le32(clock);
+	rec->notify = cpu_to_le32(timr->it_sigev_notify);
+	rec->interval_ns = cpu_to_le64(ktime_to_ns(timr->it_interval));
+	rec->overrun = cpu_to_le32(min_t(s64, timr->it_overrun, INT_MAX));
+	rec->overrun_last = cpu_to_le32(min_t(s64, timr->it_overrun_last, INT_MAX));
+	rec->signo = cpu_to_le32(timr->sigq->info.si_signo);
+	rec->value = cpu_to_le64((unsigned long)timr->sigq->info.si_value.sival_ptr);
+	if (timr->it_sigev_notify & SIGEV_THREAD_ID)
+		rec->tid = cpu_to_le32(pid_vnr(timr->it_pid));
+	if (clock >= 0 && clock != CLOCK_PROCESS_CPUTIME_ID && clock != CLOCK_THREAD_CPUTIME_ID) {
+		if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM)
+			left = ktime_to_ns(alarm_expires_remaining(&timr->it.alarm.alarmtimer));
+		else
+			left = ktime_to_ns(hrtimer_get_remaining(&timr->it.real.timer));
+		if (ckpt_timer_armed(timr)) {
+			rec->flags = cpu_to_le32(1);
+			rec->left_ns = cpu_to_le64(left > 0 ? left : 1);
+		}
+		return 0;
+	}
+	if (clock < 0 && (clock & 7) == 3)
+		return ckpt_refuse(ctx, task, "posix-timer", "timer %d is on a device's clock", timr->it_id);
+	of = pid_task(timr->it.cpu.pid, PIDTYPE_PID);
+	if (!of || !same_thread_group(of, task))
+		return ckpt_refuse(ctx, task, "posix-timer",
+				   "timer %d is on the CPU clock of another process", timr->it_id);
+	if (clock == CLOCK_THREAD_CPUTIME_ID || (clock < 0 && CPUCLOCK_PERTHREAD(clock)))
+		ckpt_thread_clocks(of, clocks);
+	else
+		ckpt_cpu_clocks(of, clocks);
+	rec->clock_pid = cpu_to_le32(task_pid_vnr(of));
+	if (ckpt_timer_armed(timr) && timr->it.cpu.node.expires) {
+		rec->flags = cpu_to_le32(1);
+		rec->left_ns = cpu_to_le64(ckpt_left_of(timr->it.cpu.node.expires,
+							clocks[clock < 0 ? CPUCLOCK_WHICH(clock) :
+							       CPUCLOCK_SCHED]));
+	}
+	return 0;
+}
+
+int ckpt_timers_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct signal_struct *sig = task->signal;
+	struct ckpt_posix_timer *recs;
+	struct ckpt_timers *rec;
+	struct k_itimer *timr;
+	unsigned int n = 0, i = 0;
+	u64 clocks[3];
+	s64 left;
+	int err = 0;
+
+	rec = ckpt_out(ctx, CKPT_REC_TIMERS, 0, sizeof(*rec), 0);
+	if (!rec)
+		return -ENOMEM;
+	spin_lock_irq(&task->sighand->siglock);
+	ckpt_cpu_clocks(task, clocks);
+	if (hrtimer_active(&sig->real_timer)) {
+		left = ktime_to_ns(hrtimer_get_remaining(&sig->real_timer));
+		rec->real_left_ns = cpu_to_le64(left > 0 ? left : 1);
+	}
+	rec->real_interval_ns = cpu_to_le64(ktime_to_ns(sig->it_real_incr));
+	rec->prof_left_ns = cpu_to_le64(ckpt_left_of(sig->it[CPUCLOCK_PROF].expires,
+						     clocks[CPUCLOCK_PROF]));
+	rec->prof_interval_ns = cpu_to_le64(sig->it[CPUCLOCK_PROF].incr);
+	rec->virt_left_ns = cpu_to_le64(ckpt_left_of(sig->it[CPUCLOCK_VIRT].expires,
+						     clocks[CPUCLOCK_VIRT]));
+	rec->virt_interval_ns = cpu_to_le64(sig->it[CPUCLOCK_VIRT].incr);
+	ckpt_for_each_timer(timr, sig)
+		n++;
+	spin_unlock_irq(&task->sighand->siglock);
+	if (!n)
+		return 0;
+	recs = kvcalloc(n, sizeof(*recs), GFP_KERNEL);
+	if (!recs)
+		return -ENOMEM;
+	/* the owners are parked: nobody makes or deletes one */
+	rcu_read_lock();
+	ckpt_for_each_timer(timr, sig) {
+		if (i == n || err)
+			break;
+		spin_lock_irq(&timr->it_lock);
+		err = ckpt_posix_timer(ctx, task, timr, &recs[i++]);
+		spin_unlock_irq(&timr->it_lock);
+	}
+	rcu_read_unlock();
+	for (i = 0; !err && i < n; i++) {
+		struct ckpt_posix_timer *out;
+
+		out = ckpt_out(ctx, CKPT_REC_POSIX_TIMER, 0, sizeof(*out), 0);
+		if (out)
+			*out = recs[i];
+		else
+			err = -ENOMEM;
+	}
+	kvfree(recs);
+	return err;
+}
+
+/* ---- restart ---- */
+
+static unsigned long ckpt_scratch(void)
+{
+	return vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+}
+
+static int ckpt_itimer_set(unsigned long page, int which, __le64 left, __le64 interval)
+{
+	struct __kernel_old_itimerval v;
+	u64 us;
+
+	if (!left)
+		return 0;
+	us = DIV_ROUND_UP_ULL(min_t(u64, le64_to_cpu(left), S64_MAX / 4), 1000);
+	v.it_value.tv_sec = div_u64_rem(us, 1000000, (u32 *)&v.it_value.tv_usec);
+	v.it_value.tv_usec = us - v.it_value.tv_sec * 1000000ULL;
+	us = div_u64(min_t(u64, le64_to_cpu(interval), S64_MAX / 4), 1000);
+	v.it_interval.tv_sec = div_u64(us, 1000000);
+	v.it_interval.tv_usec = us - v.it_interval.tv_sec * 1000000ULL;
+	if (copy_to_user((void __user *)page, &v, sizeof(v)))
+		return -EFAULT;
+	return ckpt_arch_syscall(__NR_setitimer, which, page, 0, 0, 0, 0);
+}
+
+int ckpt_timers_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
+{
+	const struct ckpt_timers *rec = (const void *)in->fixed;
+	unsigned long page;
+	int err;
+
+	if (!rec->real_left_ns && !rec->virt_left_ns && !rec->prof_left_ns)
+		return 0;
+	page = ckpt_scratch();
+	if (IS_ERR_VALUE(page))
+		return page;
+	err = ckpt_itimer_set(page, ITIMER_REAL, rec->real_left_ns, rec->real_interval_ns);
+	if (!err)
+		err = ckpt_itimer_set(page, ITIMER_VIRTUAL, rec->virt_left_ns, rec->virt_interval_ns);
+	if (!err)
+		err = ckpt_itimer_set(page, ITIMER_PROF, rec->prof_left_ns, rec->prof_interval_ns);
+	vm_munmap(page, PAGE_SIZE);
+	return err;
+}
+
+static int ckpt_posix_timer_make(struct ckpt_ctx *ctx, struct ckpt_in *in, unsigned long page)
+{
+	const struct ckpt_posix_timer *rec = (const void *)in->fixed;
+	struct sigevent ev = {};
+	struct __kernel_itimerspec spec = {};
+	struct k_itimer *timr;
+	clockid_t clock = le32_to_cpu(rec->clock);
+	u64 left = min_t(u64, le64_to_cpu(rec->left_ns), S64_MAX / 4);
+	u64 interval = min_t(u64, le64_to_cpu(rec->interval_ns), S64_MAX / 4);
+	int id = le32_to_cpu(rec->id), got, err;
+
+	if (id < 0 || id == INT_MAX)
+		return ckpt_bad(ctx, in, "its id is out of range");
+	ev.sigev_notify = le32_to_cpu(rec->notify);
+	ev.sigev_signo = le32_to_cpu(rec->signo);
+	ev.sigev_value.sival_ptr = (void __user *)le64_to_cpu(rec->value);
+	if (ev.sigev_notify & SIGEV_THREAD_ID)
+		ev._sigev_un._tid = le32_to_cpu(rec->tid);
+	if (copy_to_user((void __user *)page, &ev, sizeof(ev)))
+		return -EFAULT;
+	ckpt_timer_next_id(current->signal, id);
+	err = ckpt_arch_syscall(__NR_timer_create, clock, page, page + 512, 0, 0, 0);
+	if (err)
+		return ckpt_err(ctx, err, "image offset %llu: cannot make timer %d", in->offset, id);
+	if (get_user(got, (int __user *)(page + 512)))
+		return -EFAULT;
+	if (got != id)
+		return ckpt_bad(ctx, in, "its id comes twice");
+	if (le32_to_cpu(rec->flags) & 1) {
+		spec.it_value.tv_sec = div_u64(left, NSEC_PER_SEC);
+		spec.it_value.tv_nsec = left - spec.it_value.tv_sec * NSEC_PER_SEC;
+		if (!left)
+			spec.it_value.tv_nsec = 1;
+	}
+	spec.it_interval.tv_sec = div_u64(interval, NSEC_PER_SEC);
+	spec.it_interval.tv_nsec = interval - spec.it_interval.tv_sec * NSEC_PER_SEC;
+	if (copy_to_user((void __user *)page, &spec, sizeof(spec)))
+		return -EFAULT;
+	err = ckpt_arch_syscall(__NR_timer_settime, id, 0, page, 0, 0, 0);
+	if (err)
+		return ckpt_err(ctx, err, "image offset %llu: cannot arm timer %d", in->offset, id);
+	ckpt_for_each_timer(timr, current->signal) {
+		if (timr->it_id != id)
+			continue;
+		spin_lock_irq(&timr->it_lock);
+		timr->it_overrun = (s32)le32_to_cpu(rec->overrun);
+		timr->it_overrun_last = (s32)le32_to_cpu(rec->overrun_last);
+		spin_unlock_irq(&timr->it_lock);
+	}
+	return 0;
+}
+
+int ckpt_posix_timer_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
+{
+	unsigned long page = ckpt_scratch();
+	int err;
+
+	if (IS_ERR_VALUE(page))
+		return page;
+	err = ckpt_posix_timer_make(ctx, in, page);
+	vm_munmap(page, PAGE_SIZE);
+	return err;
+}
