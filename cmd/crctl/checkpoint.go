@@ -29,10 +29,10 @@ func setupCheckpoint(fs *pflag.FlagSet) func(context.Context, *env, []string) (i
 	o := &saveOptions{}
 	o.target.flags(fs)
 	o.log.flags(fs)
-	fs.StringVarP(&o.output, "output", "o", "", "file to write, \"-\" for the standard output")
+	fs.StringVarP(&o.output, "output", "o", "", "`FILE` to write, \"-\" for the standard output")
 	fs.BoolVar(&o.kill, "kill", false, "kill the processes once the image is complete")
 	fs.BoolVar(&o.stop, "stop", false, "leave the processes stopped, as SIGSTOP does")
-	fs.StringVar(&o.stats, "stats", "", "write figures to this file, as JSON")
+	fs.StringVar(&o.stats, "stats", "", "write figures to this `FILE`, as JSON")
 	o.common(fs)
 	return func(ctx context.Context, e *env, args []string) (int, error) {
 		if err := o.checkSave(args); err != nil {
@@ -47,7 +47,7 @@ func (o *saveOptions) common(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long the processes may take to park")
 	fs.BoolVar(&o.quiet, "quiet", false, "no progress")
 	fs.StringArrayVar(&o.allowLeak, "allow-leak", nil,
-		"accept that resources of this kind are shared with processes that are not saved; may be repeated")
+		"accept that resources of this `KIND` are shared with processes that are not saved; may be repeated")
 }
 
 func (o *saveOptions) checkSave(args []string) error {

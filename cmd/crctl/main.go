@@ -7,6 +7,7 @@ package main
 import (
 	"os"
 
+	"crctl/internal/tree"
 	"crctl/netlinkapi"
 )
 
@@ -16,5 +17,6 @@ func main() {
 		stdout: os.Stdout,
 		stderr: os.Stderr,
 		client: netlinkapi.New,
+		create: tree.Create,
 	}))
 }

@@ -100,8 +100,8 @@ type logOptions struct {
 }
 
 func (l *logOptions) flags(fs *pflag.FlagSet) {
-	fs.StringVar(&l.file, "log", "", "write the module's log to this file")
-	fs.IntVar(&l.fd, "logfd", -1, "write the module's log to this open descriptor")
+	fs.StringVar(&l.file, "log", "", "write the module's log to this `FILE`")
+	fs.IntVar(&l.fd, "logfd", -1, "write the module's log to this open descriptor (`N`)")
 }
 
 func (l *logOptions) check() error {

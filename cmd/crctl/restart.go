@@ -32,15 +32,15 @@ type restartOptions struct {
 
 func setupRestart(fs *pflag.FlagSet) func(context.Context, *env, []string) (int, error) {
 	o := &restartOptions{}
-	fs.StringVarP(&o.input, "input", "i", "", "image to read, \"-\" for the standard input")
+	fs.StringVarP(&o.input, "input", "i", "", "image to read (`FILE`), \"-\" for the standard input")
 	fs.BoolVar(&o.detach, "detach", false, "end when the processes run again, do not wait for the root process")
-	fs.StringVar(&o.pidfile, "pidfile", "", "write the pid of the root process to this file")
+	fs.StringVar(&o.pidfile, "pidfile", "", "write the pid of the root process to this `FILE`")
 	o.log.flags(fs)
 	fs.BoolVar(&o.pidns, "pidns", false, "restart in a new pid namespace")
-	fs.StringVar(&o.root, "root", "", "restart with this root directory")
-	fs.StringVar(&o.stats, "stats", "", "write figures to this file, as JSON")
+	fs.StringVar(&o.root, "root", "", "restart with this root directory (`DIR`)")
+	fs.StringVar(&o.stats, "stats", "", "write figures to this `FILE`, as JSON")
 	fs.StringArrayVar(&o.inherit, "inherit-fd", nil,
-		"FD=WHAT: the open descriptor FD replaces a file of the image, named by its object number or path; may be repeated")
+		"the open descriptor FD replaces a file of the image, named by its object number or path (`FD=WHAT`); may be repeated")
 	fs.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long the processes may take to join")
 	return func(ctx context.Context, e *env, args []string) (int, error) {
 		if err := o.check(args); err != nil {
@@ -109,7 +109,7 @@ func (o *restartOptions) restart(ctx context.Context, e *env) (int, error) {
 	if o.root != "" {
 		req.Prepare = func() error { return tree.Chroot(o.root) }
 	}
-	run, err := o.begin(ctx, client, req, head)
+	run, err := o.begin(ctx, e, client, req, head)
 	show.end()
 	if err != nil {
 		return 0, err
@@ -131,7 +131,8 @@ type running struct {
 }
 
 // begin starts the session, makes the processes and waits until they run.
-func (o *restartOptions) begin(ctx context.Context, c netlinkapi.Client, req *netlinkapi.RestartRequest, head *image.Head) (*running, error) {
+func (o *restartOptions) begin(ctx context.Context, e *env, c netlinkapi.Client,
+	req *netlinkapi.RestartRequest, head *image.Head) (*running, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	session, err := c.Restart(ctx, req)
@@ -139,7 +140,7 @@ func (o *restartOptions) begin(ctx context.Context, c netlinkapi.Client, req *ne
 		return nil, err
 	}
 	defer func() { _ = session.Close() }()
-	t, err := tree.Create(o.spec(head, session))
+	t, err := e.create(o.spec(head, session))
 	if err != nil {
 		cancel(err)
 		_, werr := session.Wait(ctx)

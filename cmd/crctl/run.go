@@ -15,11 +15,12 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"crctl/internal/tree"
 	"crctl/netlinkapi"
 )
 
-// version is set by the linker.
-var version = "0.1.0"
+// version is that of the whole package; a test compares it with dkms.conf.
+const version = "0.1.0"
 
 // Exit codes. Scripts depend on them.
 const (
@@ -36,6 +37,7 @@ type env struct {
 	stdout *os.File
 	stderr io.Writer
 	client func() netlinkapi.Client
+	create func(*tree.Spec) (*tree.Tree, error) // makes the processes of a restart
 }
 
 // command is one subcommand. setup defines its flags and returns what runs it

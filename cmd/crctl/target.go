@@ -23,8 +23,8 @@ type target struct {
 }
 
 func (t *target) flags(fs *pflag.FlagSet) {
-	fs.IntVar(&t.pid, "pid", 0, "root process of the tree")
-	fs.StringVar(&t.container, "container", "", "cgroup, or name of a container, to save")
+	fs.IntVar(&t.pid, "pid", 0, "root process (`PID`) of the tree")
+	fs.StringVar(&t.container, "container", "", "cgroup, or name of a container (`CGROUP|NAME`), to save")
 }
 
 func (t *target) check() error {
