@@ -189,8 +189,8 @@ func (r *run) cmdline() []string {
 	return c
 }
 
-// stageOne are the drivers that the first stage of the guest needs, when they are not built in.
-var stageOne = []string{"virtio_pci", "virtio_blk", "crc32c_generic", "crc32c_intel", "ext4", "virtio_rng"}
+// stageOne are the modules that the first stage of the guest and ckpt.ko need, when they are not built in.
+var stageOne = []string{"virtio_pci", "virtio_blk", "crc32c_generic", "crc32c_intel", "libcrc32c", "ext4", "virtio_rng"}
 
 func (r *run) initramfs(to string, j *job.Job) error {
 	f, err := os.Create(to)
