@@ -51,8 +51,8 @@ checkpatch() {
 		"$src/scripts/checkpatch.pl" --no-tree --strict --quiet --terse --show-types --no-summary \
 			--max-line-length=120 --ignore "$ignore" -f "${list[@]}"
 	}
-	run $tables,LINUX_VERSION_CODE,CONSTANT_COMPARISON 'kmod/*.[ch]' || rc=1
-	run $tables,PREFER_KERNEL_TYPES,EMBEDDED_FUNCTION_NAME,AVOID_EXTERNS,VOLATILE,NEW_TYPEDEFS 'kselftest/*.[ch]' || rc=1
+	run $tables,LINUX_VERSION_CODE,CONSTANT_COMPARISON,BIT_MACRO,STRING_FRAGMENTS 'kmod/*.[ch]' || rc=1
+	run $tables,PREFER_KERNEL_TYPES,EMBEDDED_FUNCTION_NAME,AVOID_EXTERNS,VOLATILE,NEW_TYPEDEFS,CAMELCASE,PREFER_DEFINED_ATTRIBUTE_MACRO 'kselftest/*.[ch]' || rc=1
 	return $rc
 }
 
