@@ -62,6 +62,22 @@ static void ckpt_refuse_namespaces(struct ckpt_ctx *ctx, struct task_struct *tas
 			    "is in another %s namespace than the caller; run crctl inside of it", which);
 }
 
+#ifdef CONFIG_SYSVIPC
+/* as ipc/sem.c has it; every process with threads has one, mostly empty */
+struct sem_undo_list {
+	refcount_t refcnt;
+	spinlock_t lock;
+	struct list_head list_proc;
+};
+
+static bool ckpt_has_sem_undo(struct task_struct *task)
+{
+	struct sem_undo_list *list = task->sysvsem.undo_list;
+
+	return list && !list_empty(&list->list_proc);
+}
+#endif
+
 static void ckpt_refuse_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 {
 	struct task_struct *task = t->task, *first = ckpt_proc_thread(t->proc)->task;
@@ -73,7 +89,7 @@ static void ckpt_refuse_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 		ckpt_refuse(ctx, task, "io_uring", "has an io_uring");
 #endif
 #ifdef CONFIG_SYSVIPC
-	if (task->sysvsem.undo_list)
+	if (ckpt_has_sem_undo(task))
 		ckpt_refuse(ctx, task, "sem-undo", "has SysV semaphore operations to undo (SEM_UNDO)");
 #endif
 	if (task->files != first->files || task->fs != first->fs)
