@@ -134,6 +134,11 @@ func TestContradictions(t *testing.T) {
 			s.rec(TypeCred, 1, &Cred{})
 		}},
 		{"object without number", "without a number", func(s *sample) { s.rec(TypeCred, 0, &Cred{}) }},
+		{"task without its files", "files refers to object 8", func(s *sample) {
+			s.rec(TypeTask, 0, &Task{PID: 101, Nthreads: 1, Files: 8, Flags: TaskZombie})
+			s.rec(TypeThread, 0, &Thread{TID: 101})
+			s.rec(TypeTaskEnd, 0, nil)
+		}},
 		{"wrong type", "cred refers to object 1, which is FS", func(s *sample) {
 			s.rec(TypeFS, 1, &FS{})
 			s.rec(TypeTask, 0, &Task{PID: 101, Nthreads: 1, Flags: TaskZombie})

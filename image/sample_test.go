@@ -57,7 +57,6 @@ func (s *sample) objects() {
 	s.rec(TypeCred, 1, &Cred{Ngroups: 1}, 5, 0, 0, 0)
 	s.rec(TypeFilePath, 2, &FilePath{Size: 10, Mode: 0o100755}, []byte("/bin/sh")...)
 	s.rec(TypeFdtable, 3, &Fdtable{N: 1, EntrySize: 16}, encode(s.t, []FD{{FD: 1, File: 2}})...)
-	s.rec(TypeFS, 4, &FS{Umask: 0o22, CwdLen: 5, RootLen: 1}, []byte("/home/")...)
 	s.rec(TypeMM, 5, &MM{Exe: 2, Nvmas: 2, AuxvBytes: 16}, make([]byte, 16)...)
 	s.rec(TypeVMA, 0, &VMA{Start: 0x400000, End: 0x402000, File: 2, Kind: VmakFile})
 	s.rec(TypeVMA, 0, &VMA{Start: 0x500000, End: 0x508000})
@@ -66,6 +65,7 @@ func (s *sample) objects() {
 
 func (s *sample) tasks() {
 	s.rec(TypeTask, 0, &Task{PID: 100, Nthreads: 2, MM: 5, Files: 3, FS: 4})
+	s.rec(TypeFS, 4, &FS{Umask: 0o22, CwdLen: 5, RootLen: 1}, []byte("/home/")...)
 	s.rec(TypeThread, 0, &Thread{TID: 100, Cred: 1})
 	s.rec(TypeRegs, 0, &Regs{IP: 0x400100})
 	s.rec(TypeThread, 0, &Thread{TID: 107, Cred: 1})

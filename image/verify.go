@@ -79,6 +79,7 @@ type verifier struct {
 	tids    map[uint32]bool
 
 	task    *Task // between TASK and TASK_END
+	taskRec Record
 	threads uint32
 	mm      *MM // between MM and MM_END
 	mmRef   uint32
@@ -107,7 +108,9 @@ func (v *verifier) record(rec *Record) {
 	if v.inPages && rec.Kind() != TypePages && rec.Kind() != TypeTail && rec.Kind() != TypeError {
 		v.problem(rec, "stands after page data")
 	}
-	v.references(rec)
+	if rec.Kind() != TypeTask {
+		v.references(rec)
+	}
 	v.define(rec, kind)
 	for _, err := range checkShape(rec) {
 		v.problem(rec, "%w", err)
@@ -174,6 +177,7 @@ func (v *verifier) beginTask(rec *Record) {
 	}
 	v.pids[t.PID] = true
 	v.task, v.threads = &t, 0
+	v.taskRec = *rec
 	if t.Flags&(TaskZombie|TaskGhost) == 0 && (t.MM == 0 || t.Files == 0 || t.FS == 0) {
 		v.problem(rec, "pid %d runs, but has no mm, files or fs", t.PID)
 	}
@@ -184,6 +188,8 @@ func (v *verifier) endTask(rec *Record) {
 		v.problem(rec, "without a TASK")
 		return
 	}
+	// What a TASK refers to may also stand among the records of its process.
+	v.references(&v.taskRec)
 	if v.threads != v.task.Nthreads {
 		v.problem(rec, "pid %d has %d threads, but nthreads is %d", v.task.PID, v.threads, v.task.Nthreads)
 	}

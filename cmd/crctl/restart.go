@@ -120,7 +120,7 @@ func (o *restartOptions) restart(ctx context.Context, e *env) (int, error) {
 	if o.detach {
 		return exitDone, nil
 	}
-	return waitRoot(run.tree)
+	return waitRoot(run)
 }
 
 // running is a restart that succeeded.

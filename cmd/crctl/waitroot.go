@@ -7,8 +7,6 @@ import (
 	"os/signal"
 
 	"golang.org/x/sys/unix"
-
-	"crctl/internal/tree"
 )
 
 // forwarded are the signals that crctl passes on to the root process, so that
@@ -19,15 +17,15 @@ var forwarded = []os.Signal{
 
 // waitRoot waits for the root process and ends as it did: with its exit code,
 // or by the signal that killed it.
-func waitRoot(t *tree.Tree) (int, error) {
+func waitRoot(run *running) (int, error) {
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, forwarded...)
 	defer signal.Stop(sigs)
 	for {
 		select {
 		case s := <-sigs:
-			forward(t.PID, s)
-		case ws := <-t.Exited:
+			forward(run.root, s)
+		case ws := <-run.tree.Exited:
 			if ws.Signaled() {
 				dieBy(ws.Signal())
 				return 128 + int(ws.Signal()), nil
