@@ -27,11 +27,11 @@ type Task struct {
 
 // Spec is what Create makes.
 type Spec struct {
-	Tasks []Task                // parents first; Tasks[0] is the root
-	Join  func(pid int) []byte  // netlink message that hands a process over
-	PIDNS bool                  // below an init in a new pid namespace
-	Root  string                // root directory of all of them, "": the caller's
-	Clock *ClockOffsets         // nil: the caller's clocks
+	Tasks []Task               // parents first; Tasks[0] is the root
+	Join  func(pid int) []byte // netlink message that hands a process over
+	PIDNS bool                 // below an init in a new pid namespace
+	Root  string               // root directory of all of them, "": the caller's
+	Clock *ClockOffsets        // nil: the caller's clocks
 }
 
 // ClockOffsets are added to the clocks of the caller's time namespace.
