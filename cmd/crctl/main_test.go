@@ -79,8 +79,18 @@ func mkimage(args []string) int {
 	return 0
 }
 
-// freePid is a pid that most likely nobody has.
-func freePid() int { return readInt("/proc/sys/kernel/pid_max") - 700 }
+// freePid is the first of two pids that nobody has, far from those that the
+// kernel gives out now.
+func freePid() int {
+	limit := readInt("/proc/sys/kernel/pid_max")
+	pid := (readInt(lastPidFile) + limit/2) % limit
+	for pid < 1000 || pid > limit-1000 || taken(pid) || taken(pid+1) {
+		if pid += 2; pid > limit-1000 {
+			pid = 1000
+		}
+	}
+	return pid
+}
 
 // fakeClient behaves as its value says: "", "absent", "refuse", "fail", "deny".
 type fakeClient string

@@ -134,14 +134,30 @@ func collect(t *testing.T, tr *Tree) ([]*Failure, unix.WaitStatus) {
 	return all, ws
 }
 
-// base is where the pids of the tests begin: near the end of all pids, where
-// most likely none is taken.
+// base is where the pids of the tests begin: half of all pids away from those
+// that the kernel gives out now, and free.
 var base = func() int {
-	limit := 32768
-	if b, err := os.ReadFile("/proc/sys/kernel/pid_max"); err == nil {
-		_, _ = fmt.Sscan(string(b), &limit)
+	limit, last := 32768, 0
+	for name, v := range map[string]*int{"pid_max": &limit, "ns_last_pid": &last} {
+		if b, err := os.ReadFile("/proc/sys/kernel/" + name); err == nil {
+			_, _ = fmt.Sscan(string(b), v)
+		}
 	}
-	return limit - 5000
+	// Another run of these tests at the same time begins elsewhere.
+	first := (last + limit/2 + os.Getpid()%16*700) % limit
+	for ; ; first++ {
+		if first < 1000 || first > limit-1000 {
+			first = 1000
+		}
+		free := 0
+		for free < 700 && unix.Kill(first+free, 0) == unix.ESRCH {
+			free++
+		}
+		if free == 700 {
+			return first
+		}
+		first += free
+	}
 }()
 
 func shifted(tasks []Task) []Task {
