@@ -61,8 +61,19 @@ static bool ckpt_in_vfork(void)
 static void ckpt_park_fn(struct callback_head *work)
 {
 	struct ckpt_thread *t = container_of(work, struct ckpt_thread, work);
+	struct ckpt_resume resume = {};
 	struct ckpt_ctx *ctx = t->ctx;
 
+	/*
+	 * A call that was cut short to park is finished afterwards. When a
+	 * signal is pending as well the application has to see it.
+	 */
+	if (READ_ONCE(t->cut_short) && !t->nested && !task_sigpending(current))
+		t->done = ckpt_arch_done();
+	if (t->done && !t->nested) {
+		resume.how = CKPT_SYSCALL_REST;
+		resume.done = t->done;
+	}
 	if ((current->flags & PF_EXITING) || fatal_signal_pending(current)) {
 		ckpt_thread_state(t, CKPT_GONE);
 	} else if (READ_ONCE(ctx->released)) {
@@ -79,13 +90,46 @@ static void ckpt_park_fn(struct callback_head *work)
 	}
 	ckpt_thread_put(t);
 	ckpt_ctx_put(ctx);
+	if (!(current->flags & PF_EXITING))
+		ckpt_arch_resume(&resume);
 	module_put(THIS_MODULE);
+}
+
+static bool ckpt_work_is_park(struct callback_head *work, void *data)
+{
+	return work->func == ckpt_park_fn;
+}
+
+/**
+ * ckpt_park_nested() - park inside a system call that this module finishes
+ * @done: bytes of it that are done
+ *
+ * For a thread that was woken while ckpt_arch_resume() had it asleep.
+ *
+ * Return: whether it was asked to park; then it has been released again.
+ */
+bool ckpt_park_nested(u64 done)
+{
+	struct callback_head *work;
+	struct ckpt_thread *t;
+
+	work = K(task_work_cancel_match)(current, ckpt_work_is_park, NULL);
+	if (!work)
+		return false;
+	t = container_of(work, struct ckpt_thread, work);
+	t->nested = true;
+	t->done = done;
+	ckpt_park_fn(work);
+	return true;
 }
 
 static bool ckpt_queue_work(struct ckpt_thread *t)
 {
 	t->state = CKPT_QUEUED;
 	t->in_place = false;
+	t->cut_short = false;
+	t->nested = false;
+	t->done = 0;
 	refcount_inc(&t->refs);
 	ckpt_ctx_get(t->ctx);
 	__module_get(THIS_MODULE);
@@ -281,6 +325,8 @@ static void ckpt_nudge(struct ckpt_thread *t)
 		spin_unlock(&t->ctx->lock);
 		return;
 	}
+	if (ckpt_arch_can_rest(task))
+		WRITE_ONCE(t->cut_short, true);
 	set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
 	K(wake_up_state)(task, TASK_INTERRUPTIBLE);
 }

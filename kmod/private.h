@@ -30,6 +30,7 @@
 #include "compat.h"
 #include "uapi/ckpt.h"
 #include "uapi/ckpt_image.h"
+#include "arch/arch.h"
 
 #define CKPT_VERSION	"0.1"
 
@@ -173,6 +174,9 @@ struct ckpt_thread {
 	bool in_place;			/* was found asleep; see ckpt_parked_moved() */
 	unsigned long switches;		/* in place: must not change meanwhile */
 	u64 left_ns;			/* in place: until its timeout, ~0: none */
+	bool cut_short;			/* was woken in a call that can be finished */
+	u64 done;			/* bytes of that call which are done */
+	bool nested;			/* parks inside of ckpt_park_resume() */
 };
 
 struct ckpt_proc {
@@ -192,6 +196,7 @@ void ckpt_release(struct ckpt_ctx *ctx);
 void ckpt_kill(struct ckpt_ctx *ctx, int sig);
 void ckpt_procs_free(struct ckpt_ctx *ctx);
 void ckpt_sleep_times(struct ckpt_ctx *ctx);
+bool ckpt_park_nested(u64 done);
 
 /* ---- checkpoint.c, restart.c: the two operations ---- */
 
@@ -292,6 +297,7 @@ struct ckpt_rt {
 	pid_t tid;
 	unsigned int nrecs, cap;
 	struct ckpt_in **recs;
+	struct ckpt_resume resume;
 };
 
 /* one process that is being restored */

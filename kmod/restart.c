@@ -130,14 +130,19 @@ die:
 	send_sig(SIGKILL, current, 1);
 }
 
-/* the last act of a thread for the operation */
-static void ckpt_left(struct ckpt_ctx *ctx)
+/* the last act of a thread for the operation; what it resumes may take long */
+static void ckpt_left(struct ckpt_ctx *ctx, const struct ckpt_rt *rt)
 {
+	struct ckpt_resume resume = {};
+
+	if (rt && !fatal_signal_pending(current))
+		resume = rt->resume;
 	spin_lock(&ctx->lock);
 	ctx->nrunning--;
 	spin_unlock(&ctx->lock);
 	wake_up(&ctx->wq);
 	ckpt_ctx_put(ctx);
+	ckpt_arch_resume(&resume);
 	module_put(THIS_MODULE);
 }
 
@@ -162,9 +167,12 @@ static void ckpt_rt_run(struct callback_head *work)
 	if (rt->err)
 		ckpt_fail(ctx, rt->err);
 	complete(&rt->applied);
-	if (!(current->flags & PF_EXITING))
+	if (current->flags & PF_EXITING) {
+		ckpt_left(ctx, NULL);
+	} else {
 		ckpt_rt_finish(ctx, rt);
-	ckpt_left(ctx);
+		ckpt_left(ctx, rt);
+	}
 }
 
 /*
@@ -196,7 +204,7 @@ static int ckpt_rt_create(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 	ckpt_entered(ctx);
 	pid = K(kernel_clone)(&args);
 	if (pid < 0) {
-		ckpt_left(ctx);
+		ckpt_left(ctx, NULL);
 		return ckpt_err(ctx, pid, "cannot create thread %d of process %d%s",
 				rt->tid, rt->joined->pid,
 				pid == -EEXIST ? ": its tid is in use" : "");
@@ -296,7 +304,7 @@ static void ckpt_joined_run(struct callback_head *work)
 {
 	struct ckpt_joined *joined = container_of(work, struct ckpt_joined, work);
 	struct ckpt_ctx *ctx = joined->ctx;
-	struct ckpt_rt *leader;
+	struct ckpt_rt *leader = NULL;
 	int err;
 
 	if (current->flags & PF_EXITING) {
@@ -335,7 +343,7 @@ die:
 	wake_up(&ctx->wq);
 	send_sig(SIGKILL, current, 1);
 out:
-	ckpt_left(ctx);
+	ckpt_left(ctx, leader);
 }
 
 /**

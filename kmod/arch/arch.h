@@ -15,6 +15,24 @@ struct ckpt_thread;
 /* runs in a task that is about to park: saves what only it can read */
 void ckpt_arch_save_current(void);
 
+/*
+ * A system call that goes on where it was, in kernel mode and by the thread
+ * itself: with the time that is left, or after the bytes that are done.
+ */
+struct ckpt_resume {
+	u32 how;		/* CKPT_SYSCALL_LEFT or _REST; 0: nothing to resume */
+	u64 left_ns;
+	u64 done;
+};
+
+void ckpt_arch_resume(const struct ckpt_resume *resume);
+
+/* whether the call it sleeps in may be cut short: ckpt_arch_done() tells where */
+bool ckpt_arch_can_rest(struct task_struct *task);
+
+/* bytes that the current task's call had done when it was cut short, or 0 */
+u64 ckpt_arch_done(void);
+
 /* whether the system call that it sleeps in must not be woken */
 bool ckpt_arch_sleeps_in_place(struct task_struct *task);
 int ckpt_arch_syscall_nr(struct task_struct *task);
@@ -26,7 +44,8 @@ int ckpt_arch_checkpoint_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t);
 int ckpt_arch_check_regs(struct ckpt_ctx *ctx, struct ckpt_in *in);
 int ckpt_arch_restart_fpu(struct ckpt_ctx *ctx, struct ckpt_in *in);
 int ckpt_arch_restart_regs(struct ckpt_ctx *ctx, struct ckpt_in *in);
-int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in,
+			      struct ckpt_resume *resume);
 
 /* fills in the processor's part of the HEADER */
 void ckpt_arch_header(struct ckpt_header *h);

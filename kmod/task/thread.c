@@ -216,7 +216,7 @@ int ckpt_fpu_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 
 int ckpt_syscall_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 {
-	return ckpt_arch_restart_syscall(ctx, in);
+	return ckpt_arch_restart_syscall(ctx, in, &rt->resume);
 }
 
 /**
@@ -229,5 +229,7 @@ int ckpt_syscall_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
  */
 void ckpt_thread_go(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 {
-	set_thread_flag(TIF_NOTIFY_SIGNAL);
+	/* one that is resumed must not think that a signal came */
+	if (!rt->resume.how)
+		set_thread_flag(TIF_NOTIFY_SIGNAL);
 }

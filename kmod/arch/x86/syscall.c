@@ -13,6 +13,9 @@
 #include <linux/hrtimer.h>
 #include <linux/restart_block.h>
 #include <linux/sched/signal.h>
+#include <linux/socket.h>
+#include <linux/task_work.h>
+#include <linux/uaccess.h>
 #include <linux/syscalls.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
@@ -30,7 +33,8 @@ enum ckpt_timeout {
 	CKPT_NO_TIMEOUT,
 	CKPT_TIMEOUT_MS,	/* argument in milliseconds */
 	CKPT_TIMEOUT_TS,	/* argument points to a struct timespec */
-	CKPT_TIMEOUT_TV,	/* argument points to a struct timeval */
+	CKPT_TIMEOUT_TS_BACK,	/* and the kernel writes there what is left */
+	CKPT_TIMEOUT_TV_BACK,	/* the same with a struct timeval */
 };
 
 static const struct ckpt_call {
@@ -38,14 +42,13 @@ static const struct ckpt_call {
 	u8 timeout;		/* enum ckpt_timeout */
 	u8 arg;
 } ckpt_calls[] = {
-	{ __NR_read }, { __NR_write }, { __NR_readv }, { __NR_writev },
-	{ __NR_pread64 }, { __NR_pwrite64 }, { __NR_preadv }, { __NR_pwritev },
-	{ __NR_preadv2 }, { __NR_pwritev2 },
+	{ __NR_read }, { __NR_readv }, { __NR_pread64 }, { __NR_preadv }, { __NR_preadv2 },
+	{ __NR_writev }, { __NR_pwritev }, { __NR_pwritev2 },
 	{ __NR_sendfile }, { __NR_splice }, { __NR_tee }, { __NR_vmsplice },
 	{ __NR_copy_file_range }, { __NR_getrandom },
 	{ __NR_accept }, { __NR_accept4 }, { __NR_connect },
-	{ __NR_recvfrom }, { __NR_recvmsg }, { __NR_recvmmsg, CKPT_TIMEOUT_TS, 4 },
-	{ __NR_sendto }, { __NR_sendmsg }, { __NR_sendmmsg },
+	{ __NR_recvmsg }, { __NR_recvmmsg, CKPT_TIMEOUT_TS, 4 },
+	{ __NR_sendmsg }, { __NR_sendmmsg },
 	{ __NR_epoll_wait, CKPT_TIMEOUT_MS, 3 },
 	{ __NR_epoll_pwait, CKPT_TIMEOUT_MS, 3 },
 	{ __NR_epoll_pwait2, CKPT_TIMEOUT_TS, 3 },
@@ -54,9 +57,18 @@ static const struct ckpt_call {
 	{ __NR_io_getevents, CKPT_TIMEOUT_TS, 4 },
 	{ __NR_io_pgetevents, CKPT_TIMEOUT_TS, 4 },
 	{ __NR_io_uring_enter },
-	{ __NR_select, CKPT_TIMEOUT_TV, 4 },
-	{ __NR_pselect6, CKPT_TIMEOUT_TS, 4 },
-	{ __NR_ppoll, CKPT_TIMEOUT_TS, 2 },
+	{ __NR_select, CKPT_TIMEOUT_TV_BACK, 4 },
+	{ __NR_pselect6, CKPT_TIMEOUT_TS_BACK, 4 },
+	{ __NR_ppoll, CKPT_TIMEOUT_TS_BACK, 2 },
+};
+
+/*
+ * Calls that transfer bytes from or to one buffer and sleep in the middle: cut
+ * short they return how many are done, and the rest can be done later. The
+ * length is argument 2, the buffer argument 1.
+ */
+static const u16 ckpt_rest_calls[] = {
+	__NR_write, __NR_pwrite64, __NR_sendto, __NR_recvfrom,
 };
 
 static const struct ckpt_call *ckpt_call(int nr)
@@ -72,6 +84,30 @@ static const struct ckpt_call *ckpt_call(int nr)
 int ckpt_arch_syscall_nr(struct task_struct *task)
 {
 	return syscall_get_nr(task, task_pt_regs(task));
+}
+
+bool ckpt_arch_can_rest(struct task_struct *task)
+{
+	int nr = ckpt_arch_syscall_nr(task);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_rest_calls); i++)
+		if (ckpt_rest_calls[i] == nr)
+			return true;
+	return false;
+}
+
+u64 ckpt_arch_done(void)
+{
+	struct pt_regs *regs = current_pt_regs();
+	long n = regs->ax;
+
+	if (!ckpt_arch_can_rest(current) || n <= 0 || n >= (long)regs->dx)
+		return 0;
+	/* only with this flag does a receiver want all of it */
+	if (regs->orig_ax == __NR_recvfrom && !(regs->r10 & MSG_WAITALL))
+		return 0;
+	return n;
 }
 
 bool ckpt_arch_sleeps_in_place(struct task_struct *task)
@@ -164,6 +200,16 @@ int ckpt_arch_checkpoint_syscall(struct ckpt_ctx *ctx, struct ckpt_thread *t,
 		s->left_ns = cpu_to_le64(t->left_ns);
 		return 0;
 	}
+	if (t->done) {
+		s = ckpt_out(ctx, CKPT_REC_SYSCALL, 0, sizeof(*s), 0);
+		if (!s)
+			return -ENOMEM;
+		r->ax = cpu_to_le64(t->done);
+		s->nr = cpu_to_le32(nr);
+		s->how = cpu_to_le32(CKPT_SYSCALL_REST);
+		s->done = cpu_to_le64(t->done);
+		return 0;
+	}
 	if ((long)le64_to_cpu(r->ax) != -ERESTART_RESTARTBLOCK)
 		return 0;
 	s = ckpt_out(ctx, CKPT_REC_SYSCALL, 0, sizeof(*s), 0);
@@ -201,8 +247,32 @@ static u64 ckpt_expires(u64 left, clockid_t clock)
 	}
 }
 
-int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in)
+/* one argument of the system call that the current task is in */
+static unsigned long *ckpt_arg(struct pt_regs *regs, unsigned int i)
 {
+	unsigned long *args[] = { &regs->di, &regs->si, &regs->dx,
+				  &regs->r10, &regs->r8, &regs->r9 };
+
+	return args[i];
+}
+
+/* the time left, where the program keeps a timeout that the kernel updates */
+static int ckpt_write_back(const struct ckpt_call *call, u64 left)
+{
+	unsigned long dst = *ckpt_arg(current_pt_regs(), call->arg);
+	s64 v[2];
+
+	v[0] = div_u64(left, NSEC_PER_SEC);
+	v[1] = left - v[0] * NSEC_PER_SEC;
+	if (call->timeout == CKPT_TIMEOUT_TV_BACK)
+		v[1] = div_u64(v[1], NSEC_PER_USEC);
+	return copy_to_user((void __user *)dst, v, sizeof(v)) ? -EFAULT : 0;
+}
+
+int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in,
+			      struct ckpt_resume *resume)
+{
+	const struct ckpt_call *call = ckpt_call(le32_to_cpu(((struct ckpt_syscall *)in->fixed)->nr));
 	const struct ckpt_syscall *s = (const void *)in->fixed;
 	struct restart_block *rb = &current->restart_block;
 	u64 left = le64_to_cpu(s->left_ns);
@@ -216,7 +286,26 @@ int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	rb->fn = (void *)KD(do_no_restart_syscall);
 	switch (le32_to_cpu(s->how)) {
 	case CKPT_SYSCALL_AGAIN:
+		return 0;
 	case CKPT_SYSCALL_LEFT:
+		if (!call || !call->timeout || left == ~0ULL ||
+		    current_pt_regs()->orig_ax != call->nr)
+			return ckpt_bad(ctx, in, "the system call has no timeout");
+		if (call->timeout >= CKPT_TIMEOUT_TS_BACK) {
+			/* a program that took the memory away gets its error */
+			ckpt_write_back(call, left);
+			return 0;
+		}
+		resume->how = CKPT_SYSCALL_LEFT;
+		resume->left_ns = left;
+		return 0;
+	case CKPT_SYSCALL_REST:
+		if (!ckpt_arch_can_rest(current) ||
+		    le64_to_cpu(s->done) >= current_pt_regs()->dx ||
+		    (long)le64_to_cpu(s->done) <= 0)
+			return ckpt_bad(ctx, in, "the system call has no rest");
+		resume->how = CKPT_SYSCALL_REST;
+		resume->done = le64_to_cpu(s->done);
 		return 0;
 	case CKPT_SYSCALL_NANOSLEEP:
 	case CKPT_SYSCALL_CPU_NANOSLEEP:
@@ -274,4 +363,80 @@ int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		return 0;
 	}
 	return ckpt_bad(ctx, in, "a way to go on that is not known");
+}
+
+/* ---- going on ---- */
+
+static long ckpt_call_again(const struct pt_regs *regs)
+{
+	return K(x64_sys_call)(regs, regs->orig_ax);
+}
+
+static void ckpt_resume_left(u64 left)
+{
+	struct pt_regs *regs = current_pt_regs(), copy = *regs;
+	const struct ckpt_call *call = ckpt_call(regs->orig_ax);
+	s64 ts[2] = { div_u64(left, NSEC_PER_SEC) };
+	unsigned long *arg = ckpt_arg(&copy, call->arg);
+
+	/* the call sets its own mask again */
+	if (test_and_clear_restore_sigmask()) {
+		spin_lock_irq(&current->sighand->siglock);
+		current->blocked = current->saved_sigmask;
+		recalc_sigpending();
+		spin_unlock_irq(&current->sighand->siglock);
+	}
+	if (call->timeout == CKPT_TIMEOUT_MS) {
+		*arg = min_t(u64, div_u64(left + NSEC_PER_MSEC - 1, NSEC_PER_MSEC), INT_MAX);
+	} else {
+		/* below what the stack pointer and its red zone protect, as for signals */
+		*arg = round_down(regs->sp - 128 - sizeof(ts), 16);
+		ts[1] = left - ts[0] * NSEC_PER_SEC;
+		if (copy_to_user((void __user *)*arg, ts, sizeof(ts))) {
+			/* no stack: with the whole timeout, by the signal code */
+			set_thread_flag(TIF_NOTIFY_SIGNAL);
+			return;
+		}
+	}
+	regs->ax = ckpt_call_again(&copy);
+}
+
+static void ckpt_resume_rest(u64 done)
+{
+	struct pt_regs *regs = current_pt_regs(), copy;
+	long n;
+
+	while (done < regs->dx) {
+		copy = *regs;
+		copy.si += done;
+		copy.dx -= done;
+		if (regs->orig_ax == __NR_pwrite64)
+			copy.r10 += done;
+		n = ckpt_call_again(&copy);
+		if (n > 0)
+			done += n;
+		/* parks with the count so far; the next round does the rest */
+		regs->ax = done;
+		if (done >= regs->dx || task_sigpending(current))
+			break;
+		clear_notify_signal();
+		if (!ckpt_park_nested(done) && n <= 0 && n != -ERESTARTSYS && n != -EINTR)
+			break;
+	}
+	regs->ax = done;
+}
+
+/**
+ * ckpt_arch_resume() - go on with the system call that the current task was in
+ * @resume: how
+ *
+ * Sleeps as long as the call does. A thread that is asked to park meanwhile is
+ * treated like any other in that call.
+ */
+void ckpt_arch_resume(const struct ckpt_resume *resume)
+{
+	if (resume->how == CKPT_SYSCALL_LEFT)
+		ckpt_resume_left(resume->left_ns);
+	else if (resume->how == CKPT_SYSCALL_REST)
+		ckpt_resume_rest(resume->done);
 }
