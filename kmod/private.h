@@ -264,9 +264,12 @@ struct ckpt_obj {
 	struct task_struct *task;	/* who was found to have it first */
 	const struct ckpt_file_kind *kind;	/* of a file */
 	void *priv;			/* of its kind */
+	void *owner;			/* restart, of a file: its F_SETOWN */
 	/* checkpoint: tells users outside the tree; restart: before the tasks go */
 	int (*leak)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 	int (*late)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+	/* restart: after all late, starts what runs by itself */
+	int (*last)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 	/* restart: takes a DATA record */
 	int (*data)(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in);
 	void (*drop)(struct ckpt_obj *obj);	/* releases ptr and priv */
@@ -322,6 +325,13 @@ struct ckpt_file_kind {
 	int (*collect)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 	int (*checkpoint)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 	struct file *(*restart)(struct ckpt_ctx *ctx, struct ckpt_in *in);
+	/*
+	 * After restart, all optional: restored may set priv, data and last of
+	 * the object, late comes when all objects are there, drop frees priv.
+	 */
+	int (*restored)(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in);
+	int (*late)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+	void (*drop)(struct ckpt_obj *obj);
 };
 
 /*

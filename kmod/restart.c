@@ -538,6 +538,11 @@ static int ckpt_coordinate(struct ckpt_ctx *ctx)
 		if (err)
 			return err;
 	}
+	list_for_each_entry(obj, &ctx->obj_list, node) {
+		err = obj->last ? obj->last(ctx, obj) : 0;
+		if (err)
+			return err;
+	}
 	return 0;
 }
 

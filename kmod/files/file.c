@@ -6,9 +6,12 @@
  * Locks: f_owner.lock.
  */
 #include <linux/fcntl.h>
+#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/pid.h>
 #include <linux/slab.h>
 
@@ -157,19 +160,23 @@ int ckpt_files_leaks(struct ckpt_ctx *ctx)
 
 static void ckpt_file_put(struct ckpt_obj *obj)
 {
+	if (obj->kind && obj->kind->drop)
+		obj->kind->drop(obj);
+	kfree(obj->owner);
 	fput(obj->ptr);
 }
 
 /* the owner may be a process of the tree, so this waits until all exist */
 static int ckpt_file_late(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
-	struct ckpt_file *f = obj->priv;
+	struct ckpt_file *f = obj->owner;
 	struct file *file = obj->ptr;
 	struct pid *pid;
-	enum pid_type type = le32_to_cpu(f->owner_type) - 1;
 	int err = 0;
 
-	if (f->owner_type) {
+	if (f && f->owner_type) {
+		enum pid_type type = le32_to_cpu(f->owner_type) - 1;
+
 		rcu_read_lock();
 		pid = get_pid(find_vpid(le32_to_cpu(f->owner_pid)));
 		rcu_read_unlock();
@@ -178,15 +185,41 @@ static int ckpt_file_late(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 			put_pid(pid);
 		}
 	}
-	if (!err && f->owner_sig && ckpt_file_owner(file))
+	if (f && f->owner_sig && ckpt_file_owner(file))
 		ckpt_file_owner(file)->signum = le32_to_cpu(f->owner_sig);
+	if (obj->kind->late)
+		err = obj->kind->late(ctx, obj);
 	return err;
 }
 
-static void ckpt_file_put_owned(struct ckpt_obj *obj)
+/**
+ * ckpt_user_page() - memory for the arguments of a system call
+ *
+ * The caller unmaps it; it is in the address space of the current process.
+ *
+ * Return: the address of a page, or a negative errno as such.
+ */
+unsigned long ckpt_user_page(void)
 {
-	kfree(obj->priv);
-	fput(obj->ptr);
+	return vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+}
+
+/**
+ * ckpt_file_take() - take a file out of the table of descriptors
+ * @fd: what a system call that opens a file has returned
+ *
+ * Return: the file, or an ERR_PTR.
+ */
+struct file *ckpt_file_take(long fd)
+{
+	struct file *file;
+
+	if (fd < 0)
+		return ERR_PTR(fd);
+	file = fget_raw(fd);
+	close_fd(fd);
+	return file ? file : ERR_PTR(-EBADF);
 }
 
 /**
@@ -232,12 +265,13 @@ int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	obj = ckpt_obj_put(ctx, in, CKPT_OBJ_FILE, file, ckpt_file_put);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
+	obj->kind = *kind;
 	if (f->owner_type || f->owner_sig) {
-		obj->priv = kmemdup(f, sizeof(*f), GFP_KERNEL);
-		if (!obj->priv)
+		obj->owner = kmemdup(f, sizeof(*f), GFP_KERNEL);
+		if (!obj->owner)
 			return -ENOMEM;
-		obj->drop = ckpt_file_put_owned;
-		obj->late = ckpt_file_late;
 	}
-	return 0;
+	if (obj->owner || obj->kind->late)
+		obj->late = ckpt_file_late;
+	return obj->kind->restored ? obj->kind->restored(ctx, obj, in) : 0;
 }

@@ -11,6 +11,8 @@ int ckpt_file_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 		     struct ckpt_file *f);
 int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+struct file *ckpt_file_take(long fd);
+unsigned long ckpt_user_page(void);
 int ckpt_files_leaks(struct ckpt_ctx *ctx);
 
 /* table.c: descriptors */
@@ -27,6 +29,13 @@ int ckpt_fs_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 char *ckpt_path(struct ckpt_ctx *ctx, const struct path *path, char *buf,
 		const char **why);
 extern const struct ckpt_file_kind ckpt_file_path;
+
+/* eventfd.c, signalfd.c, timerfd.c, epoll.c */
+extern const struct ckpt_file_kind ckpt_file_eventfd;
+extern const struct ckpt_file_kind ckpt_file_signalfd;
+extern const struct ckpt_file_kind ckpt_file_timerfd;
+extern const struct ckpt_file_kind ckpt_file_epoll;
+int ckpt_epoll_signals(struct ckpt_ctx *ctx, u32 pid);
 
 /* pipe.c */
 extern const struct ckpt_file_kind ckpt_file_pipe;
