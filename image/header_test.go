@@ -33,6 +33,7 @@ func goStructs() map[string]reflect.Type {
 	add("ckpt_run", Run{})
 	add("ckpt_fd", FD{})
 	add("ckpt_file", File{})
+	add("ckpt_epoll_watch", EpollWatch{})
 	return all
 }
 

@@ -402,6 +402,55 @@ type FilePipe struct {
 	F File `json:"f"` // f.inode: the PIPE
 }
 
+// FileEventfd is struct ckpt_file_eventfd of ckpt_image.h.
+type FileEventfd struct {
+	F         File   `json:"f"`
+	Count     uint64 `json:"count"`
+	Semaphore uint32 `json:"semaphore"` // 1: EFD_SEMAPHORE
+	Pad       uint32 `json:"pad"`
+}
+
+// FileSignalfd is struct ckpt_file_signalfd of ckpt_image.h.
+type FileSignalfd struct {
+	F    File   `json:"f"`
+	Mask uint64 `json:"mask"` // signals that it reads
+}
+
+// FileTimerfd is struct ckpt_file_timerfd of ckpt_image.h.
+type FileTimerfd struct {
+	F            File   `json:"f"`
+	Clock        uint32 `json:"clock"`         // CLOCK_*
+	State        uint32 `json:"state"`         // CKPT_TIMERFD_*
+	SettimeFlags uint32 `json:"settime_flags"` // TFD_TIMER_*
+	Pad          uint32 `json:"pad"`
+	LeftNs       uint64 `json:"left_ns"`    // two's complement: an expired one, since when
+	ExpiresNs    uint64 `json:"expires_ns"` // of an absolute one on the wall clock
+	IntervalNs   uint64 `json:"interval_ns"`
+	Ticks        uint64 `json:"ticks"` // expirations that nobody has read
+}
+
+// FileEpoll is struct ckpt_file_epoll of ckpt_image.h.
+type FileEpoll struct {
+	F              File   `json:"f"`
+	N              uint32 `json:"n"`
+	EntrySize      uint32 `json:"entry_size"`
+	BusyPollUsecs  uint32 `json:"busy_poll_usecs"` // struct epoll_params
+	BusyPollBudget uint32 `json:"busy_poll_budget"`
+	PreferBusyPoll uint32 `json:"prefer_busy_poll"`
+	Pad            uint32 `json:"pad"`
+}
+
+// EpollWatch is struct ckpt_epoll_watch of ckpt_image.h.
+type EpollWatch struct {
+	File      uint32 `json:"file" ckpt:"objref"` // objref; may stand after this record
+	FD        uint32 `json:"fd"`                 // that it was added with
+	Events    uint32 `json:"events"`             // EPOLL*; of a disarmed one-shot none is left
+	Ready     uint32 `json:"ready"`              // 1: in the list of the ready ones
+	Data      uint64 `json:"data"`
+	SignalPID uint32 `json:"signal_pid"` // of a signalfd: whose signals, 0: nobody's any more
+	Pad       uint32 `json:"pad"`
+}
+
 // FileShmem is struct ckpt_file_shmem of ckpt_image.h.
 type FileShmem struct {
 	F File `json:"f"` // f.inode: the SHMEM
@@ -513,6 +562,9 @@ const (
 	ShmemNoreserve        = 0x2
 	ShmemHugetlb          = 0x4
 	ShmemSYSV             = 0x8
+	TimerfdArmed          = 0x1
+	TimerfdExpired        = 0x2 // a periodic one goes on when it is read
+	TimerfdCanceled       = 0x4 // the clock was set, nobody was told yet
 	DataPacket            = 0x1 // keep the boundary (O_DIRECT pipe, datagram)
 	DataLast              = 0x2 // the last of the object's
 	DataCanMerge          = 0x4
@@ -604,10 +656,10 @@ var kinds = map[Type]Kind{
 	TypeFilePath:     {Name: "FILE_PATH", New: func() any { return new(FilePath) }, Object: true},
 	TypeFilePipe:     {Name: "FILE_PIPE", New: func() any { return new(FilePipe) }, Object: true},
 	TypeFileShmem:    {Name: "FILE_SHMEM", New: func() any { return new(FileShmem) }, Object: true},
-	TypeFileEventfd:  {Name: "FILE_EVENTFD", New: func() any { return new(File) }, Object: true},
-	TypeFileTimerfd:  {Name: "FILE_TIMERFD", New: func() any { return new(File) }, Object: true},
-	TypeFileSignalfd: {Name: "FILE_SIGNALFD", New: func() any { return new(File) }, Object: true},
-	TypeFileEpoll:    {Name: "FILE_EPOLL", New: func() any { return new(File) }, Object: true},
+	TypeFileEventfd:  {Name: "FILE_EVENTFD", New: func() any { return new(FileEventfd) }, Object: true},
+	TypeFileTimerfd:  {Name: "FILE_TIMERFD", New: func() any { return new(FileTimerfd) }, Object: true},
+	TypeFileSignalfd: {Name: "FILE_SIGNALFD", New: func() any { return new(FileSignalfd) }, Object: true},
+	TypeFileEpoll:    {Name: "FILE_EPOLL", New: func() any { return new(FileEpoll) }, Object: true},
 	TypeFileInotify:  {Name: "FILE_INOTIFY", New: func() any { return new(File) }, Object: true},
 	TypeFilePidfd:    {Name: "FILE_PIDFD", New: func() any { return new(File) }, Object: true},
 	TypeFilePty:      {Name: "FILE_PTY", New: func() any { return new(File) }, Object: true},

@@ -19,6 +19,12 @@
 #include <linux/sched/task.h>
 #include <linux/sched/signal.h>
 #include <linux/ptrace.h>
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/uaccess.h>
+#include <linux/eventpoll.h>
 #include <linux/pagewalk.h>
 #include <linux/fdtable.h>
 #include <linux/fs_struct.h>
@@ -86,11 +92,20 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(group_send_sig_info)			\
 	X(sched_setattr)			\
 	X(replace_fd)				\
+	X(dup_fd)				\
+	X(do_epoll_ctl)				\
+	X(bpf_get_btf_vmlinux)			\
+	X(btf_find_by_name_kind)		\
+	X(btf_name_by_offset)			\
 	X(x64_sys_call)
 
 /* Y(type, name): data */
 #define CKPT_KSYM_DATA(Y)			\
 	Y(rwlock_t, tasklist_lock)				\
+	Y(const struct file_operations, eventfd_fops)		\
+	Y(const struct file_operations, signalfd_fops)		\
+	Y(const struct file_operations, timerfd_fops)		\
+	Y(const struct file_operations, eventpoll_fops)		\
 	Y(const struct vdso_image, vdso_image_64)		\
 	Y(struct hrtimer_cpu_base, hrtimer_bases)
 

@@ -7,12 +7,16 @@
 
 #include "private.h"
 #include "ksym.h"
+#include "files/mirror.h"
 
 static int __init ckpt_init(void)
 {
 	int err;
 
 	err = ckpt_ksym_init();
+	if (err)
+		return err;
+	err = ckpt_mirror_init();
 	if (err)
 		return err;
 	return ckpt_netlink_init();

@@ -60,6 +60,10 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	{ REC(FILE_PATH, ckpt_file_path), .read = ckpt_file_read },
 	{ REC(FILE_SHMEM, ckpt_file_shmem), .read = ckpt_file_read },
 	{ REC(PIPE, ckpt_pipe), .read = ckpt_pipe_read },
+	{ REC(FILE_EVENTFD, ckpt_file_eventfd), .read = ckpt_file_read },
+	{ REC(FILE_SIGNALFD, ckpt_file_signalfd), .read = ckpt_file_read },
+	{ REC(FILE_TIMERFD, ckpt_file_timerfd), .read = ckpt_file_read },
+	{ REC(FILE_EPOLL, ckpt_file_epoll), .read = ckpt_file_read },
 	{ REC(FILE_PIPE, ckpt_file_pipe), .read = ckpt_file_read },
 };
 
@@ -67,6 +71,10 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 const struct ckpt_file_kind * const ckpt_file_kinds[] = {
 	&ckpt_file_shmem,
 	&ckpt_file_pipe,
+	&ckpt_file_eventfd,
+	&ckpt_file_signalfd,
+	&ckpt_file_timerfd,
+	&ckpt_file_epoll,
 	&ckpt_file_path,
 	NULL
 };
@@ -88,6 +96,10 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("vma", "file mappings, private and shared; names"),
 	HANDLED("path", "regular files, directories, null, zero, full, random, urandom"),
 	HANDLED("fs", "current directory, root, umask"),
+	HANDLED("eventfd", "count, semaphore"),
+	HANDLED("signalfd", "mask"),
+	HANDLED("timerfd", "clock, time left, interval, ticks not read yet, absolute and cancelled on clock changes"),
+	HANDLED("epoll", "watches, what is ready, edges, one-shot, nested, closed descriptors"),
 	HANDLED("pipe", "pipes with both ends inside, with data and size"),
 };
 

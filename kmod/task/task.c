@@ -245,6 +245,8 @@ int ckpt_task_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 	int err;
 
 	err = ckpt_mm_late(ctx, rt);
+	if (!err)
+		err = ckpt_epoll_signals(ctx, rt->joined->pid);
 	/* all threads are in the kernel: each stops before it reaches user mode */
 	if (!err && (le32_to_cpu(rec->sig_flags) & CKPT_SIG_STOPPED ||
 		     ctx->rq.flags & CKPT_F_STOPPED))

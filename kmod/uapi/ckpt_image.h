@@ -489,6 +489,55 @@ struct ckpt_file_pipe {
 	struct ckpt_file f;	/* f.inode: the PIPE */
 };
 
+struct ckpt_file_eventfd {
+	struct ckpt_file f;
+	__le64 count;
+	__le32 semaphore;	/* 1: EFD_SEMAPHORE */
+	__le32 pad;
+};
+
+struct ckpt_file_signalfd {
+	struct ckpt_file f;
+	__le64 mask;		/* signals that it reads */
+};
+
+struct ckpt_file_timerfd {
+	struct ckpt_file f;
+	__le32 clock;		/* CLOCK_* */
+	__le32 state;		/* CKPT_TIMERFD_* */
+	__le32 settime_flags;	/* TFD_TIMER_* */
+	__le32 pad;
+	__le64 left_ns;		/* two's complement: an expired one, since when */
+	__le64 expires_ns;	/* of an absolute one on the wall clock */
+	__le64 interval_ns;
+	__le64 ticks;		/* expirations that nobody has read */
+};
+
+#define CKPT_TIMERFD_ARMED	0x1
+#define CKPT_TIMERFD_EXPIRED	0x2	/* a periodic one goes on when it is read */
+#define CKPT_TIMERFD_CANCELED	0x4	/* the clock was set, nobody was told yet */
+
+/* n struct ckpt_epoll_watch follow in DATA records: the ready ones in order, then the rest */
+struct ckpt_file_epoll {
+	struct ckpt_file f;
+	__le32 n;
+	__le32 entry_size;
+	__le32 busy_poll_usecs;	/* struct epoll_params */
+	__le32 busy_poll_budget;
+	__le32 prefer_busy_poll;
+	__le32 pad;
+};
+
+struct ckpt_epoll_watch {
+	__le32 file;		/* objref; may stand after this record */
+	__le32 fd;		/* that it was added with */
+	__le32 events;		/* EPOLL*; of a disarmed one-shot none is left */
+	__le32 ready;		/* 1: in the list of the ready ones */
+	__le64 data;
+	__le32 signal_pid;	/* of a signalfd: whose signals, 0: nobody's any more */
+	__le32 pad;
+};
+
 struct ckpt_file_shmem {
 	struct ckpt_file f;	/* f.inode: the SHMEM */
 };

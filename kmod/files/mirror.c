@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Compares the structures of mirror.h with BTF, the type information that a
+ * kernel carries about itself.
+ */
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/module.h>
+
+#include "files.h"
+#include "mirror.h"
+#include "../ksym.h"
+
+#ifdef CONFIG_DEBUG_INFO_BTF
+
+#define FIELD(s, m, f) { #s, #f, offsetof(struct m, f) }
+
+static const struct ckpt_mirror_field {
+	const char *type, *field;
+	unsigned int offset;
+} ckpt_mirror_fields[] __initconst = {
+	FIELD(eventfd_ctx, ckpt_m_eventfd_ctx, wqh),
+	FIELD(eventfd_ctx, ckpt_m_eventfd_ctx, count),
+	FIELD(eventfd_ctx, ckpt_m_eventfd_ctx, flags),
+	FIELD(signalfd_ctx, ckpt_m_signalfd_ctx, sigmask),
+	FIELD(timerfd_ctx, ckpt_m_timerfd_ctx, t),
+	FIELD(timerfd_ctx, ckpt_m_timerfd_ctx, tintv),
+	FIELD(timerfd_ctx, ckpt_m_timerfd_ctx, moffs),
+	FIELD(timerfd_ctx, ckpt_m_timerfd_ctx, wqh),
+	FIELD(timerfd_ctx, ckpt_m_timerfd_ctx, ticks),
+	FIELD(timerfd_ctx, ckpt_m_timerfd_ctx, clockid),
+	FIELD(timerfd_ctx, ckpt_m_timerfd_ctx, expired),
+	FIELD(timerfd_ctx, ckpt_m_timerfd_ctx, settime_flags),
+	FIELD(timerfd_ctx, ckpt_m_timerfd_ctx, might_cancel),
+	FIELD(epoll_filefd, ckpt_m_filefd, file),
+	FIELD(epoll_filefd, ckpt_m_filefd, fd),
+	FIELD(eppoll_entry, ckpt_m_pwq, next),
+	FIELD(eppoll_entry, ckpt_m_pwq, whead),
+	FIELD(epitem, ckpt_m_epitem, rdllink),
+	FIELD(epitem, ckpt_m_epitem, ffd),
+	FIELD(epitem, ckpt_m_epitem, pwqlist),
+	FIELD(epitem, ckpt_m_epitem, ws),
+	FIELD(epitem, ckpt_m_epitem, event),
+	FIELD(eventpoll, ckpt_m_eventpoll, mtx),
+	FIELD(eventpoll, ckpt_m_eventpoll, rdllist),
+	FIELD(eventpoll, ckpt_m_eventpoll, lock),
+	FIELD(eventpoll, ckpt_m_eventpoll, rbr),
+	FIELD(inotify_event_info, ckpt_m_inotify_event, mask),
+	FIELD(inotify_event_info, ckpt_m_inotify_event, wd),
+	FIELD(inotify_event_info, ckpt_m_inotify_event, sync_cookie),
+	FIELD(inotify_event_info, ckpt_m_inotify_event, name_len),
+	FIELD(inotify_event_info, ckpt_m_inotify_event, name),
+	FIELD(inotify_inode_mark, ckpt_m_inotify_mark, wd),
+};
+
+static int __init ckpt_mirror_offset(const struct btf *btf,
+				     const struct ckpt_mirror_field *f)
+{
+	const struct btf_member *member;
+	const struct btf_type *type;
+	const char *name;
+	unsigned int i;
+	s32 id;
+
+	id = K(btf_find_by_name_kind)(btf, f->type, BTF_KIND_STRUCT);
+	if (id < 0)
+		return -ENOENT;
+	type = btf_type_by_id(btf, id);
+	for_each_member(i, type, member) {
+		name = K(btf_name_by_offset)(btf, member->name_off);
+		if (name && !strcmp(name, f->field))
+			return __btf_member_bit_offset(type, member) / 8;
+	}
+	return -ENOENT;
+}
+
+/**
+ * ckpt_mirror_init() - make sure that mirror.h fits this kernel
+ *
+ * Return: 0, or -ENOEXEC after naming each field that differs.
+ */
+int __init ckpt_mirror_init(void)
+{
+	const struct ckpt_mirror_field *f;
+	struct btf *btf;
+	int err = 0, offset;
+
+	btf = K(bpf_get_btf_vmlinux)();
+	if (IS_ERR_OR_NULL(btf)) {
+		pr_warn("no type information: the layout of private structures is not checked\n");
+		return 0;
+	}
+	for (f = ckpt_mirror_fields; f < ckpt_mirror_fields + ARRAY_SIZE(ckpt_mirror_fields); f++) {
+		offset = ckpt_mirror_offset(btf, f);
+		if (offset == f->offset)
+			continue;
+		pr_err("struct %s of this kernel has %s at %d, not at %u: the module was not made for it\n",
+		       f->type, f->field, offset, f->offset);
+		err = -ENOEXEC;
+	}
+	return err;
+}
+
+#else
+
+int __init ckpt_mirror_init(void)
+{
+	return 0;
+}
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Private structures of the kernel, which no header declares, as far as the
+ * kinds of files need them. They are the same in all kernels the module is
+ * built for; ckpt_mirror_init() compares them with the type information of the
+ * running kernel, and the module does not load where they differ.
+ *
+ * Fields after the last one that is used are left out: nothing here is ever
+ * allocated or copied as a whole.
+ */
+#ifndef _CKPT_FILES_MIRROR_H
+#define _CKPT_FILES_MIRROR_H
+
+#include <linux/alarmtimer.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/uaccess.h>
+#include <linux/eventpoll.h>
+#include <linux/fsnotify_backend.h>
+#include <linux/hrtimer.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/rbtree.h>
+#include <linux/wait.h>
+
+/* fs/eventfd.c */
+struct ckpt_m_eventfd_ctx {
+	struct kref kref;
+	wait_queue_head_t wqh;
+	__u64 count;			/* with wqh.lock */
+	unsigned int flags;		/* EFD_* */
+};
+
+/* fs/signalfd.c */
+struct ckpt_m_signalfd_ctx {
+	sigset_t sigmask;		/* what is not read; with siglock */
+};
+
+/* fs/timerfd.c; with wqh.lock */
+struct ckpt_m_timerfd_ctx {
+	union {
+		struct hrtimer tmr;
+		struct alarm alarm;
+	} t;
+	ktime_t tintv;
+	ktime_t moffs;			/* KTIME_MAX: the clock was set */
+	wait_queue_head_t wqh;
+	u64 ticks;
+	int clockid;
+	unsigned short expired;
+	unsigned short settime_flags;
+	struct rcu_head rcu;
+	struct list_head clist;
+	spinlock_t cancel_lock;
+	bool might_cancel;
+};
+
+/* fs/eventpoll.c */
+struct ckpt_m_filefd {
+	struct file *file;
+	int fd;
+} __packed;
+
+struct ckpt_m_pwq {			/* struct eppoll_entry */
+	struct ckpt_m_pwq *next;
+	struct ckpt_m_epitem *base;
+	wait_queue_entry_t wait;
+	wait_queue_head_t *whead;
+};
+
+struct ckpt_m_epitem {
+	union {
+		struct rb_node rbn;
+		struct rcu_head rcu;
+	};
+	struct list_head rdllink;
+	struct ckpt_m_epitem *next;
+	struct ckpt_m_filefd ffd;
+	bool dying;
+	struct ckpt_m_pwq *pwqlist;
+	struct ckpt_m_eventpoll *ep;
+	struct hlist_node fllink;
+	struct wakeup_source __rcu *ws;
+	struct epoll_event event;
+};
+
+struct ckpt_m_eventpoll {
+	struct mutex mtx;		/* the watches */
+	wait_queue_head_t wq;
+	wait_queue_head_t poll_wait;
+	struct list_head rdllist;	/* those that are ready, with lock */
+	spinlock_t lock;
+	struct rb_root_cached rbr;	/* all of them */
+};
+
+/* fs/notify/inotify/inotify.h; with the group's notification_lock */
+struct ckpt_m_inotify_event {
+	struct fsnotify_event fse;
+	u32 mask;
+	int wd;
+	u32 sync_cookie;
+	int name_len;
+	char name[];
+};
+
+struct ckpt_m_inotify_mark {
+	struct fsnotify_mark fsn_mark;
+	int wd;
+};
+
+int ckpt_mirror_init(void);
+
+#endif /* _CKPT_FILES_MIRROR_H */
