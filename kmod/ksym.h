@@ -86,6 +86,7 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(vma_interval_tree_insert_after)	\
 	X(path_noexec)				\
 	X(__mpol_put)				\
+	X(do_group_exit)			\
 	X(memfd_fcntl)				\
 	X(create_pipe_files)			\
 	X(pipe_fcntl)				\

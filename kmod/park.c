@@ -340,7 +340,8 @@ static bool ckpt_all_settled(struct ckpt_ctx *ctx)
 	spin_lock(&ctx->lock);
 	list_for_each_entry(proc, &ctx->procs, node)
 		list_for_each_entry(t, &proc->threads, node)
-			if (t->state == CKPT_QUEUED || t->state == CKPT_LATER)
+			if (t->state == CKPT_QUEUED || t->state == CKPT_LATER ||
+			    (t->state == CKPT_GONE && !READ_ONCE(t->task->exit_state)))
 				settled = false;
 	spin_unlock(&ctx->lock);
 	return settled;
@@ -362,6 +363,20 @@ static void ckpt_name_laggards(struct ckpt_ctx *ctx)
 					 READ_ONCE(t->task->__state));
 }
 
+static void ckpt_thread_del(struct ckpt_thread *t)
+{
+	hash_del(&t->hash);
+	list_del(&t->node);
+	ckpt_thread_put(t);
+}
+
+static void ckpt_proc_del(struct ckpt_proc *proc)
+{
+	list_del(&proc->node);
+	put_task_struct(proc->leader);
+	kfree(proc);
+}
+
 /* exec by another thread or the end of a thread changes who the leader is */
 static void ckpt_forget_gone(struct ckpt_ctx *ctx)
 {
@@ -373,9 +388,14 @@ static void ckpt_forget_gone(struct ckpt_ctx *ctx)
 			/* a dead leader stays: it is the process's zombie */
 			if (t->state != CKPT_GONE || t->task == proc->leader)
 				continue;
-			hash_del(&t->hash);
-			list_del(&t->node);
-			ckpt_thread_put(t);
+			ckpt_thread_del(t);
+		}
+		/* its parent has taken the status */
+		t = list_first_entry(&proc->threads, struct ckpt_thread, node);
+		if (list_is_singular(&proc->threads) && t->state == CKPT_GONE &&
+		    READ_ONCE(proc->leader->exit_state) == EXIT_DEAD) {
+			ckpt_thread_del(t);
+			ckpt_proc_del(proc);
 		}
 	}
 }
@@ -579,13 +599,8 @@ void ckpt_procs_free(struct ckpt_ctx *ctx)
 	struct ckpt_thread *t, *tn;
 
 	list_for_each_entry_safe(proc, pn, &ctx->procs, node) {
-		list_for_each_entry_safe(t, tn, &proc->threads, node) {
-			hash_del(&t->hash);
-			list_del(&t->node);
-			ckpt_thread_put(t);
-		}
-		list_del(&proc->node);
-		put_task_struct(proc->leader);
-		kfree(proc);
+		list_for_each_entry_safe(t, tn, &proc->threads, node)
+			ckpt_thread_del(t);
+		ckpt_proc_del(proc);
 	}
 }

@@ -32,7 +32,7 @@
 #include "uapi/ckpt_image.h"
 #include "arch/arch.h"
 
-#define CKPT_VERSION	"0.1"
+#define CKPT_VERSION	"0.1.0"
 
 struct ckpt_ctx;
 struct ckpt_proc;
@@ -66,6 +66,7 @@ struct ckpt_ctx {
 	struct ckpt_request rq;
 	struct callback_head work;	/* runs the operation in its caller */
 	const struct cred *cred;	/* of the caller */
+	fl_owner_t owner;		/* the caller's table; compared, never used */
 	u64 begin_ns;
 
 	spinlock_t lock;
@@ -311,6 +312,8 @@ struct ckpt_joined {
 	struct task_struct *task;
 	u32 pid;
 	bool had_turn;
+	bool zombie;			/* is to end before its parent goes on */
+	u32 exit_code, exit_signal;
 	struct list_head threads;
 	struct ckpt_mm_rt *mm;		/* mm/mm.c */
 };

@@ -118,6 +118,8 @@ static void ckpt_rt_finish(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 	ctx->nready++;
 	spin_unlock(&ctx->lock);
 	wake_up(&ctx->wq);
+	if (rt->joined->zombie)
+		return;
 	if (wait_event_killable(ctx->task_wq, READ_ONCE(ctx->stage) == CKPT_STAGE_GO ||
 				ckpt_restart_err(ctx)))
 		goto die;
@@ -134,9 +136,17 @@ die:
 static void ckpt_left(struct ckpt_ctx *ctx, const struct ckpt_rt *rt)
 {
 	struct ckpt_resume resume = {};
+	bool zombie = false;
+	u32 exit_code = 0;
 
-	if (rt && !fatal_signal_pending(current))
+	if (rt && !fatal_signal_pending(current)) {
 		resume = rt->resume;
+		zombie = rt->joined->zombie;
+		exit_code = rt->joined->exit_code;
+	}
+	if (zombie)
+		/* nobody is told of an end that was told before; see ckpt_wait_zombies() */
+		current->exit_signal = 0;
 	spin_lock(&ctx->lock);
 	ctx->nrunning--;
 	spin_unlock(&ctx->lock);
@@ -144,6 +154,9 @@ static void ckpt_left(struct ckpt_ctx *ctx, const struct ckpt_rt *rt)
 	ckpt_ctx_put(ctx);
 	ckpt_arch_resume(&resume);
 	module_put(THIS_MODULE);
+	/* never comes back, so what follows the put is safe: see ckpt_exit() */
+	if (zombie)
+		K(do_group_exit)(exit_code);
 }
 
 static void ckpt_entered(struct ckpt_ctx *ctx)
@@ -560,6 +573,26 @@ static int ckpt_wait_joined(struct ckpt_ctx *ctx)
 	return left < 0 ? left : ckpt_restart_err(ctx);
 }
 
+/* zombies are dead, and known as their parents' children, before a parent runs */
+static int ckpt_wait_zombies(struct ckpt_ctx *ctx)
+{
+	struct ckpt_joined *joined;
+	int err;
+
+	list_for_each_entry(joined, &ctx->joined, node) {
+		if (!joined->zombie)
+			continue;
+		while (!READ_ONCE(joined->task->exit_state)) {
+			err = ckpt_restart_err(ctx);
+			if (err)
+				return err;
+			schedule_timeout_killable(1);
+		}
+		joined->task->exit_signal = joined->exit_signal;
+	}
+	return 0;
+}
+
 /* lets the threads run, or makes them die; none uses the operation afterwards */
 static void ckpt_let_go(struct ckpt_ctx *ctx, int err)
 {
@@ -602,6 +635,8 @@ void ckpt_restart(struct ckpt_ctx *ctx)
 		if (!err)
 			err = ckpt_restart_err(ctx);
 	}
+	if (!err)
+		err = ckpt_wait_zombies(ctx);
 	if (!err)
 		err = ckpt_phase(ctx, "go");
 	ctx->stats.tasks = ctx->njoined;

@@ -147,6 +147,25 @@ static void ckpt_session_run(struct callback_head *work)
 	module_put(THIS_MODULE);
 }
 
+/*
+ * Runs for every close of a copy. That of the caller's own table ends the
+ * operation; the new processes of a restart have copies, too, in tables of
+ * their own.
+ */
+static int ckpt_session_flush(struct file *file, fl_owner_t id)
+{
+	struct ckpt_ctx *ctx = file->private_data;
+
+	if (id != ctx->owner || READ_ONCE(ctx->done))
+		return 0;
+	WRITE_ONCE(ctx->aborted, true);
+	if (ctx->restart)
+		ckpt_fail(ctx, -ECANCELED);
+	wake_up_all(&ctx->wq);
+	wake_up_all(&ctx->task_wq);
+	return 0;
+}
+
 static int ckpt_session_release(struct inode *inode, struct file *file)
 {
 	struct ckpt_ctx *ctx = file->private_data;
@@ -162,6 +181,7 @@ static int ckpt_session_release(struct inode *inode, struct file *file)
 
 static const struct file_operations ckpt_session_fops = {
 	.owner = THIS_MODULE,
+	.flush = ckpt_session_flush,
 	.release = ckpt_session_release,
 	.llseek = noop_llseek,
 };
@@ -199,6 +219,7 @@ struct ckpt_ctx *ckpt_session_start(struct ckpt_request *rq, bool restart,
 	if (!ctx->rq.timeout_ms)
 		ctx->rq.timeout_ms = 10000;
 	ctx->restart = restart;
+	ctx->owner = current->files;
 	ctx->cred = get_current_cred();
 	ctx->begin_ns = ktime_get_ns();
 	ctx->pos = rq->stream_pos;

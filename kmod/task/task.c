@@ -119,8 +119,7 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	int err;
 
 	if (!t)
-		return ckpt_refuse(ctx, proc->leader, "zombie",
-				   "has ended and waits for its parent");
+		return 0;
 	if (list_first_entry(&proc->threads, struct ckpt_thread, node)->state == CKPT_GONE)
 		return ckpt_refuse(ctx, proc->leader, "zombie-leader",
 				   "its first thread has ended while others run");
@@ -128,6 +127,11 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	ckpt_refuse_namespaces(ctx, task);
 	list_for_each_entry(t, &proc->threads, node)
 		ckpt_refuse_thread(ctx, t);
+	if (ckpt_obj_find(ctx, task->mm, CKPT_OBJ_MM) ||
+	    ckpt_obj_find(ctx, task->files, CKPT_OBJ_FILES) ||
+	    ckpt_obj_find(ctx, task->fs, CKPT_OBJ_FS))
+		return ckpt_refuse(ctx, task, "shared-process",
+				   "shares memory, descriptors or directories with another process (clone without CLONE_THREAD)");
 	err = ckpt_fdtable_collect(ctx, task, &proc->files_ref);
 	if (!err)
 		err = ckpt_fs_collect(ctx, task, &proc->fs_ref);
@@ -139,10 +143,79 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	return err;
 }
 
+/* what wait() tells of a zombie */
+static u32 ckpt_exit_code(struct ckpt_proc *proc)
+{
+	struct task_struct *task = proc->leader;
+
+	if (!proc->zombie)
+		return 0;
+	return task->signal->flags & SIGNAL_GROUP_EXIT ? task->signal->group_exit_code :
+							 task->exit_code;
+}
+
+/*
+ * A session or group that outlived its leader cannot be made by processes
+ * that set their own: there is none left with its number.
+ */
+static void ckpt_refuse_groups(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
+{
+	struct ckpt_proc *root = list_first_entry(&ctx->procs, struct ckpt_proc, node), *p;
+	pid_t sid = task_session_vnr(proc->leader), pgid = task_pgrp_vnr(proc->leader);
+	bool has_sid = sid == task_session_vnr(root->leader);
+	bool has_pgid = pgid == task_pgrp_vnr(root->leader);
+
+	if (proc->pid == sid && proc->pid == pgid)
+		return;
+	list_for_each_entry(p, &ctx->procs, node) {
+		has_sid |= p->pid == sid;
+		has_pgid |= p->pid == pgid;
+	}
+	if (!has_sid)
+		ckpt_refuse(ctx, proc->leader, "ghost",
+			    "is in session %d, whose leader has ended or is outside of the tree", sid);
+	if (!has_pgid)
+		ckpt_refuse(ctx, proc->leader, "ghost",
+			    "is in process group %d, whose leader has ended or is outside of the tree", pgid);
+}
+
+/* a zombie has nothing but how it ended and what it used */
+static int ckpt_zombie_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
+{
+	struct task_struct *task = proc->leader;
+	struct ckpt_thread_rec *thread;
+	struct ckpt_task *rec;
+	int err;
+
+	rec = ckpt_out(ctx, CKPT_REC_TASK, 0, sizeof(*rec), 0);
+	if (!rec)
+		return -ENOMEM;
+	rec->pid = cpu_to_le32(proc->pid);
+	rec->nthreads = cpu_to_le32(1);
+	rec->flags = cpu_to_le32(CKPT_TASK_ZOMBIE);
+	rec->exit_signal = cpu_to_le32(task->exit_signal);
+	rec->exit_code = cpu_to_le32(ckpt_exit_code(proc));
+	err = ckpt_rusage_checkpoint(ctx, task);
+	if (err)
+		return err;
+	thread = ckpt_out(ctx, CKPT_REC_THREAD, 0, sizeof(*thread), 0);
+	if (!thread)
+		return -ENOMEM;
+	thread->tid = cpu_to_le32(proc->pid);
+	thread->utime_ns = cpu_to_le64(task->utime);
+	thread->stime_ns = cpu_to_le64(task->stime);
+	thread->runtime_ns = cpu_to_le64(task->se.sum_exec_runtime);
+	memcpy(thread->comm, task->comm, sizeof(thread->comm));
+	return ckpt_out(ctx, CKPT_REC_TASK_END, 0, 0, 0) ? 0 : -ENOMEM;
+}
+
 void ckpt_task_tree_entry(struct ckpt_proc *proc, struct ckpt_tree_task *e, bool root)
 {
 	struct task_struct *task = proc->leader;
 
+	if (proc->zombie)
+		e->flags = cpu_to_le32(CKPT_TASK_ZOMBIE);
+	e->exit_code = cpu_to_le32(ckpt_exit_code(proc));
 	e->pid = cpu_to_le32(proc->pid);
 	e->ppid = cpu_to_le32(root ? 0 : task_tgid_vnr(rcu_dereference_raw(task->real_parent)));
 	e->pgid = cpu_to_le32(task_pgrp_vnr(task));
@@ -160,8 +233,11 @@ int ckpt_task_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	struct ckpt_task *rec;
 	int err;
 
+	ckpt_refuse_groups(ctx, proc);
+	if (!t)
+		return ckpt_zombie_checkpoint(ctx, proc);
 	/* refused when it was collected */
-	if (!t || !proc->mm_ref)
+	if (!proc->mm_ref)
 		return 0;
 	task = t->task;
 	sig = task->signal;
@@ -226,6 +302,17 @@ int ckpt_task_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in
 	s32 adj = le32_to_cpu(rec->oom_score_adj);
 	s32 min = le32_to_cpu(rec->oom_score_adj_min);
 
+	if (le32_to_cpu(rec->exit_signal) > _NSIG)
+		return ckpt_bad(ctx, in, "its exit signal is out of range");
+	if (le32_to_cpu(rec->flags) & CKPT_TASK_ZOMBIE) {
+		if (le32_to_cpu(rec->exit_code) > 0xffff)
+			return ckpt_bad(ctx, in, "its exit code is out of range");
+		rt->joined->zombie = true;
+		rt->joined->exit_code = le32_to_cpu(rec->exit_code);
+		rt->joined->exit_signal = le32_to_cpu(rec->exit_signal);
+		return 0;
+	}
+
 	if (adj < OOM_SCORE_ADJ_MIN || adj > OOM_SCORE_ADJ_MAX ||
 	    min < OOM_SCORE_ADJ_MIN || min > OOM_SCORE_ADJ_MAX)
 		return ckpt_bad(ctx, in, "its oom_score_adj is out of range");
@@ -244,6 +331,8 @@ int ckpt_task_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 	const struct ckpt_task *rec = (const void *)in->fixed;
 	int err;
 
+	if (rt->joined->zombie)
+		return 0;
 	err = ckpt_mm_late(ctx, rt);
 	if (!err)
 		err = ckpt_epoll_signals(ctx, rt->joined->pid);

@@ -4,8 +4,8 @@
  *
  * One operation, a checkpoint or a restart, is one session. A session is a
  * file descriptor: the handler of CHECKPOINT or RESTART installs it in the
- * sender's table and answers with CKPT_A_SESSION_FD. Closing the last copy of
- * it (dying counts) undoes all that is not finished, so a killed caller harms
+ * sender's table and answers with CKPT_A_SESSION_FD. Closing it there, or its
+ * last copy anywhere (dying counts), undoes all that is not finished, so a killed caller harms
  * nobody.
  *
  * CHECKPOINT starts a session that saves a process and its descendants.

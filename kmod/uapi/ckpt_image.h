@@ -11,7 +11,8 @@
  *
  *	HEADER TREE object... (TASK ... TASK_END)... PAGES... TAIL
  *
- * An object (hdr.objref != 0) stands before whatever refers to it. An image
+ * An object (hdr.objref != 0) stands before whatever refers to it; only MM,
+ * FDTABLE and FS stand among the records of the TASK that refers to them. An image
  * of a failed checkpoint ends with ERROR in place of TAIL.
  */
 #ifndef _UAPI_CKPT_IMAGE_H
