@@ -429,6 +429,13 @@ type FileTimerfd struct {
 	Ticks        uint64 `json:"ticks"` // expirations that nobody has read
 }
 
+// FilePidfd is struct ckpt_file_pidfd of ckpt_image.h.
+type FilePidfd struct {
+	F      File   `json:"f"`
+	PID    uint32 `json:"pid"`    // a process of the tree
+	Thread uint32 `json:"thread"` // 1: PIDFD_THREAD
+}
+
 // FileEpoll is struct ckpt_file_epoll of ckpt_image.h.
 type FileEpoll struct {
 	F              File   `json:"f"`
@@ -661,7 +668,7 @@ var kinds = map[Type]Kind{
 	TypeFileSignalfd: {Name: "FILE_SIGNALFD", New: func() any { return new(FileSignalfd) }, Object: true},
 	TypeFileEpoll:    {Name: "FILE_EPOLL", New: func() any { return new(FileEpoll) }, Object: true},
 	TypeFileInotify:  {Name: "FILE_INOTIFY", New: func() any { return new(File) }, Object: true},
-	TypeFilePidfd:    {Name: "FILE_PIDFD", New: func() any { return new(File) }, Object: true},
+	TypeFilePidfd:    {Name: "FILE_PIDFD", New: func() any { return new(FilePidfd) }, Object: true},
 	TypeFilePty:      {Name: "FILE_PTY", New: func() any { return new(File) }, Object: true},
 	TypeFileInherit:  {Name: "FILE_INHERIT", New: func() any { return new(File) }, Object: true},
 	TypePipe:         {Name: "PIPE", New: func() any { return new(Pipe) }, Object: true},

@@ -95,6 +95,8 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(replace_fd)				\
 	X(dup_fd)				\
 	X(do_epoll_ctl)				\
+	X(pidfd_pid)				\
+	X(pidfd_prepare)			\
 	X(bpf_get_btf_vmlinux)			\
 	X(btf_find_by_name_kind)		\
 	X(btf_name_by_offset)			\

@@ -63,6 +63,7 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	{ REC(FILE_EVENTFD, ckpt_file_eventfd), .read = ckpt_file_read },
 	{ REC(FILE_SIGNALFD, ckpt_file_signalfd), .read = ckpt_file_read },
 	{ REC(FILE_TIMERFD, ckpt_file_timerfd), .read = ckpt_file_read },
+	{ REC(FILE_PIDFD, ckpt_file_pidfd), .read = ckpt_file_read },
 	{ REC(FILE_EPOLL, ckpt_file_epoll), .read = ckpt_file_read },
 	{ REC(FILE_PIPE, ckpt_file_pipe), .read = ckpt_file_read },
 };
@@ -74,6 +75,7 @@ const struct ckpt_file_kind * const ckpt_file_kinds[] = {
 	&ckpt_file_eventfd,
 	&ckpt_file_signalfd,
 	&ckpt_file_timerfd,
+	&ckpt_file_pidfd,
 	&ckpt_file_epoll,
 	&ckpt_file_path,
 	NULL
@@ -99,8 +101,17 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("eventfd", "count, semaphore"),
 	HANDLED("signalfd", "mask"),
 	HANDLED("timerfd", "clock, time left, interval, ticks not read yet, absolute and cancelled on clock changes"),
+	HANDLED("pidfd", "of processes of the tree"),
 	HANDLED("epoll", "watches, what is ready, edges, one-shot, nested, closed descriptors"),
 	HANDLED("pipe", "pipes with both ends inside, with data and size"),
+	REFUSED("io_uring", "rings, also those nobody uses; start the program without"),
+	REFUSED("userfaultfd", "page faults that another process answers"),
+	REFUSED("fanotify", "watches of mounts and file systems"),
+	REFUSED("perf_event", "performance counters"),
+	REFUSED("bpf", "maps, programs, links"),
+	REFUSED("memfd_secret", "memory that the kernel itself is not to read"),
+	REFUSED("mqueue", "POSIX message queues"),
+	REFUSED("anon-inode", "other files that stand for an operation of the kernel"),
 };
 
 /**

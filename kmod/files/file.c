@@ -22,6 +22,34 @@
 			 O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | \
 			 O_NOATIME | O_PATH | FASYNC | __O_TMPFILE | O_NOCTTY)
 
+#define CKPT_MQUEUE_MAGIC	0x19800202	/* of ipc/mqueue.c */
+
+/* files that are nothing but an operation are told by the names the kernel gives them */
+static const struct {
+	const char *begin, *what;
+} ckpt_anon_names[] = {
+	{ "[io_uring]", "io_uring" },
+	{ "[userfaultfd]", "userfaultfd" },
+	{ "[fanotify]", "fanotify" },
+	{ "[perf_event]", "perf_event" },
+	{ "bpf", "bpf" },
+	{ "[fscontext]", "mount-api" },
+	{ "[landlock-ruleset]", "landlock" },
+	{ "seccomp notify", "seccomp-notify" },
+	{ "kvm-", "kvm" },
+	{ "inotify", "inotify" },
+};
+
+static const char *ckpt_anon_what(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_anon_names); i++)
+		if (!strncmp(name, ckpt_anon_names[i].begin, strlen(ckpt_anon_names[i].begin)))
+			return ckpt_anon_names[i].what;
+	return "anon-inode";
+}
+
 /* what a file is, where no kind takes it */
 static const char *ckpt_file_what(struct file *file)
 {
@@ -39,7 +67,13 @@ static const char *ckpt_file_what(struct file *file)
 	}
 	switch (inode->i_sb->s_magic) {
 	case ANON_INODE_FS_MAGIC:
-		return "anon-inode";
+		return ckpt_anon_what(file->f_path.dentry->d_name.name);
+	case SECRETMEM_MAGIC:
+		return "memfd_secret";
+	case BPF_FS_MAGIC:
+		return "bpf";
+	case CKPT_MQUEUE_MAGIC:
+		return "mqueue";
 	case PROC_SUPER_MAGIC:
 		return "proc";
 	case NSFS_MAGIC:

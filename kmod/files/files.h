@@ -30,10 +30,11 @@ char *ckpt_path(struct ckpt_ctx *ctx, const struct path *path, char *buf,
 		const char **why);
 extern const struct ckpt_file_kind ckpt_file_path;
 
-/* eventfd.c, signalfd.c, timerfd.c, epoll.c */
+/* eventfd.c, signalfd.c, timerfd.c, pidfd.c, epoll.c */
 extern const struct ckpt_file_kind ckpt_file_eventfd;
 extern const struct ckpt_file_kind ckpt_file_signalfd;
 extern const struct ckpt_file_kind ckpt_file_timerfd;
+extern const struct ckpt_file_kind ckpt_file_pidfd;
 extern const struct ckpt_file_kind ckpt_file_epoll;
 int ckpt_epoll_signals(struct ckpt_ctx *ctx, u32 pid);
 

@@ -518,6 +518,12 @@ struct ckpt_file_timerfd {
 #define CKPT_TIMERFD_EXPIRED	0x2	/* a periodic one goes on when it is read */
 #define CKPT_TIMERFD_CANCELED	0x4	/* the clock was set, nobody was told yet */
 
+struct ckpt_file_pidfd {
+	struct ckpt_file f;
+	__le32 pid;		/* a process of the tree */
+	__le32 thread;		/* 1: PIDFD_THREAD */
+};
+
 /* n struct ckpt_epoll_watch follow in DATA records: the ready ones in order, then the rest */
 struct ckpt_file_epoll {
 	struct ckpt_file f;

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Saves: pidfd of a process of the tree.
+ * Refuses: those of other processes, of processes that are gone, and of single
+ * threads (PIDFD_THREAD) other than the first.
+ * Locks: RCU, to find the process.
+ */
+#include <linux/file.h>
+#include <linux/pid.h>
+#include <linux/pidfd.h>
+
+#include "files.h"
+#include "../ksym.h"
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD	O_EXCL
+#endif
+
+static bool ckpt_pidfd_match(struct file *file)
+{
+	return !IS_ERR(K(pidfd_pid)(file));
+}
+
+static int ckpt_pidfd_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct file *file = obj->ptr;
+	struct pid *pid = K(pidfd_pid)(file);
+	struct ckpt_file_pidfd *rec;
+	struct ckpt_proc *proc;
+
+	list_for_each_entry(proc, &ctx->procs, node) {
+		if (task_pid(proc->leader) != pid)
+			continue;
+		rec = ckpt_out(ctx, CKPT_REC_FILE_PIDFD, obj->objref, sizeof(*rec), 0);
+		if (!rec)
+			return -ENOMEM;
+		ckpt_file_common(ctx, obj, &rec->f);
+		rec->pid = cpu_to_le32(proc->pid);
+		rec->thread = cpu_to_le32(!!(file->f_flags & PIDFD_THREAD));
+		return 0;
+	}
+	if (pid_vnr(pid) > 0 && pid_has_task(pid, PIDTYPE_PID))
+		return ckpt_refuse(ctx, obj->task, "pidfd",
+				   "a pidfd refers to %d, which is no process of the tree; close it, or make that process part of the tree",
+				   pid_vnr(pid));
+	return ckpt_refuse(ctx, obj->task, "pidfd",
+			   "a pidfd refers to a process that is gone; close it");
+}
+
+/* ---- restart ---- */
+
+static struct file *ckpt_pidfd_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	const struct ckpt_file_pidfd *rec = (const void *)in->fixed;
+	struct ckpt_joined *joined;
+	struct file *file;
+	int fd;
+
+	/* all processes are there before the first record is read */
+	list_for_each_entry(joined, &ctx->joined, node) {
+		if (joined->pid != le32_to_cpu(rec->pid))
+			continue;
+		fd = K(pidfd_prepare)(task_pid(joined->task), 0, &file);
+		if (fd < 0)
+			return ERR_PTR(fd);
+		put_unused_fd(fd);
+		return file;
+	}
+	ckpt_bad(ctx, in, "a pidfd refers to a process that is not in the tree");
+	return ERR_PTR(-EBADMSG);
+}
+
+static int ckpt_pidfd_restored(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in)
+{
+	const struct ckpt_file_pidfd *rec = (const void *)in->fixed;
+	struct file *file = obj->ptr;
+
+	if (!rec->thread)
+		return 0;
+	spin_lock(&file->f_lock);
+	file->f_flags |= PIDFD_THREAD;
+	spin_unlock(&file->f_lock);
+	return 0;
+}
+
+const struct ckpt_file_kind ckpt_file_pidfd = {
+	.name = "pidfd",
+	.rec = CKPT_REC_FILE_PIDFD,
+	.match = ckpt_pidfd_match,
+	.checkpoint = ckpt_pidfd_checkpoint,
+	.restart = ckpt_pidfd_restart,
+	.restored = ckpt_pidfd_restored,
+};
