@@ -46,6 +46,16 @@ static inline void ckpt_vma_start_write(struct vm_area_struct *vma)
 
 #endif
 
+/* anon_vma_name() is not for modules where it checks the lock */
+static inline struct anon_vma_name *ckpt_anon_vma_name(struct vm_area_struct *vma)
+{
+#ifdef CONFIG_ANON_VMA_NAME
+	return vma->anon_name;
+#else
+	return NULL;
+#endif
+}
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 #define ckpt_gup_remote(mm, start, n, flags, pages) \
 	get_user_pages_remote(mm, start, n, flags, pages, NULL, NULL)

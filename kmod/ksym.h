@@ -72,6 +72,7 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(replace_mm_exe_file)			\
 	X(access_remote_vm)			\
 	X(kernel_clone)				\
+	X(current_save_fsgs)			\
 	X(copy_uabi_from_kernel_to_xstate)	\
 	X(ptrace_may_access)			\
 	X(find_task_by_vpid)			\

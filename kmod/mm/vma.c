@@ -121,7 +121,7 @@ int ckpt_vma_collect(struct ckpt_ctx *ctx, struct task_struct *task,
 int ckpt_vma_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task,
 			struct vm_area_struct *vma, u32 mm_ref)
 {
-	struct anon_vma_name *name = vma->vm_file ? NULL : anon_vma_name(vma);
+	struct anon_vma_name *name = vma->vm_file ? NULL : ckpt_anon_vma_name(vma);
 	size_t len = name ? strlen(name->name) : 0;
 	struct ckpt_obj *file = NULL;
 	struct ckpt_vma *rec;

@@ -34,7 +34,7 @@
 
 void ckpt_arch_save_current(void)
 {
-	current_save_fsgs();
+	K(current_save_fsgs)();
 }
 
 void ckpt_arch_header(struct ckpt_header *h)
