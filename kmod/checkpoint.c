@@ -137,8 +137,10 @@ static int ckpt_window(struct ckpt_ctx *ctx, bool keep)
 			err = ckpt_phase(ctx, "captured");
 		if (err)
 			return err;
-		if (!ckpt_parked_moved(ctx))
+		if (!ckpt_parked_moved(ctx)) {
+			ckpt_captured(ctx);
 			return 0;
+		}
 		ckpt_capture_drop(ctx);
 	}
 	return ckpt_err(ctx, -EBUSY, "system calls keep finishing while the tasks are captured; try again");

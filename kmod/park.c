@@ -11,8 +11,13 @@
  * in place. If one of them wakes meanwhile it parks before user mode, and what
  * was captured is captured again (ckpt_parked_moved).
  *
- * Locks: tasklist_lock for the tree, ctx->lock for the states. A queued work
- * holds its thread, the operation and the module.
+ * From the moment that all are at rest until they are captured (ctx->capturing)
+ * no thread ends, not even by SIGKILL: one that is killed waits in its work,
+ * which it runs before it exits. So all that a task has stays there.
+ *
+ * Locks: tasklist_lock for the tree, ctx->lock for the states, ckpt_busy_lock
+ * for the processes of all checkpoints. A queued work holds its thread, the
+ * operation and the module.
  */
 #include <linux/hrtimer.h>
 #include <linux/pid_namespace.h>
@@ -26,6 +31,10 @@
 #include "private.h"
 #include "ksym.h"
 #include "arch/arch.h"
+
+/* processes under a checkpoint: each belongs to one operation only */
+static DEFINE_HASHTABLE(ckpt_busy, 8);
+static DEFINE_SPINLOCK(ckpt_busy_lock);
 
 static void ckpt_thread_put(struct ckpt_thread *t)
 {
@@ -58,6 +67,31 @@ static bool ckpt_in_vfork(void)
 	return borrowed;
 }
 
+/* a thread that is to die: false while it must wait for the end of the capture */
+static bool ckpt_thread_gone(struct ckpt_thread *t)
+{
+	struct ckpt_ctx *ctx = t->ctx;
+	bool gone;
+
+	spin_lock(&ctx->lock);
+	gone = !ctx->capturing;
+	if (gone)
+		t->state = CKPT_GONE;
+	spin_unlock(&ctx->lock);
+	if (gone)
+		wake_up(&ctx->wq);
+	return gone;
+}
+
+static void ckpt_thread_die(struct ckpt_thread *t)
+{
+	struct ckpt_ctx *ctx = t->ctx;
+
+	while (!ckpt_thread_gone(t))
+		wait_event_state(ctx->task_wq, !READ_ONCE(ctx->capturing),
+				 (TASK_IDLE | TASK_FREEZABLE));
+}
+
 static void ckpt_park_fn(struct callback_head *work)
 {
 	struct ckpt_thread *t = container_of(work, struct ckpt_thread, work);
@@ -74,8 +108,10 @@ static void ckpt_park_fn(struct callback_head *work)
 		resume.how = CKPT_SYSCALL_REST;
 		resume.done = t->done;
 	}
-	if ((current->flags & PF_EXITING) || fatal_signal_pending(current)) {
+	if (current->flags & PF_EXITING) {
 		ckpt_thread_state(t, CKPT_GONE);
+	} else if (fatal_signal_pending(current)) {
+		ckpt_thread_die(t);
 	} else if (READ_ONCE(ctx->released)) {
 		/* came too late: nothing to wait for */
 	} else if (ckpt_in_vfork()) {
@@ -86,7 +122,7 @@ static void ckpt_park_fn(struct callback_head *work)
 		wait_event_state(ctx->task_wq, READ_ONCE(ctx->released),
 				 (TASK_KILLABLE | TASK_NOLOAD | TASK_FREEZABLE));
 		if (!READ_ONCE(ctx->released))
-			ckpt_thread_state(t, CKPT_GONE);
+			ckpt_thread_die(t);
 	}
 	ckpt_thread_put(t);
 	ckpt_ctx_put(ctx);
@@ -196,14 +232,67 @@ grow:
 	goto again;
 }
 
+static void ckpt_proc_drop(struct ckpt_proc *proc)
+{
+	spin_lock(&ckpt_busy_lock);
+	hash_del(&proc->busy);
+	spin_unlock(&ckpt_busy_lock);
+	put_task_struct(proc->leader);
+	kfree(proc);
+}
+
+/* a process of this checkpoint; all its threads have the same signal_struct */
+static struct ckpt_proc *ckpt_proc_find(struct ckpt_ctx *ctx,
+					const struct task_struct *leader)
+{
+	struct ckpt_proc *proc, *found = NULL;
+
+	spin_lock(&ckpt_busy_lock);
+	hash_for_each_possible(ckpt_busy, proc, busy, (unsigned long)leader->signal)
+		if (proc->ctx == ctx && proc->leader->signal == leader->signal)
+			found = proc;
+	spin_unlock(&ckpt_busy_lock);
+	return found;
+}
+
+/* takes a process for this checkpoint, unless another one has it */
+static bool ckpt_proc_claim(struct ckpt_proc *proc)
+{
+	unsigned long key = (unsigned long)proc->leader->signal;
+	struct ckpt_proc *other;
+	bool free = true;
+
+	spin_lock(&ckpt_busy_lock);
+	hash_for_each_possible(ckpt_busy, other, busy, key)
+		if (other->leader->signal == proc->leader->signal)
+			free = false;
+	if (free)
+		hash_add(ckpt_busy, &proc->busy, key);
+	spin_unlock(&ckpt_busy_lock);
+	return free;
+}
+
 static struct ckpt_proc *ckpt_proc_add(struct ckpt_ctx *ctx,
 				       struct task_struct *leader)
 {
 	struct ckpt_thread *t = ckpt_thread_find(ctx, leader);
 	struct ckpt_proc *proc;
 
-	if (t)
+	if (t) {
+		/* another thread than before has called exec */
+		if (t->proc->leader != leader) {
+			put_task_struct(t->proc->leader);
+			t->proc->leader = get_task_struct(leader);
+		}
 		return t->proc;
+	}
+	/* a leader by exec that was not known as a thread */
+	proc = ckpt_proc_find(ctx, leader);
+	if (proc) {
+		put_task_struct(proc->leader);
+		proc->leader = get_task_struct(leader);
+		return proc;
+	}
 	if (same_thread_group(leader, current)) {
 		ckpt_err(ctx, -EINVAL, "the tree contains the caller of the checkpoint: run it from outside");
 		return ERR_PTR(-EINVAL);
@@ -229,6 +318,12 @@ static struct ckpt_proc *ckpt_proc_add(struct ckpt_ctx *ctx,
 	proc->ctx = ctx;
 	proc->leader = get_task_struct(leader);
 	proc->pid = task_pid_vnr(leader);
+	if (!ckpt_proc_claim(proc)) {
+		ckpt_err(ctx, -EBUSY, "process %d (%s) is being saved by another checkpoint; wait for its end",
+			 proc->pid, leader->comm);
+		ckpt_proc_drop(proc);
+		return ERR_PTR(-EBUSY);
+	}
 	list_add_tail(&proc->node, &ctx->procs);
 	return proc;
 }
@@ -373,8 +468,56 @@ static void ckpt_thread_del(struct ckpt_thread *t)
 static void ckpt_proc_del(struct ckpt_proc *proc)
 {
 	list_del(&proc->node);
-	put_task_struct(proc->leader);
-	kfree(proc);
+	ckpt_proc_drop(proc);
+}
+
+/*
+ * Once all have settled nobody may go any more: ends the parking, unless a
+ * thread has begun to die in between.
+ */
+static bool ckpt_hold(struct ckpt_ctx *ctx)
+{
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+	bool settled = true;
+
+	spin_lock(&ctx->lock);
+	list_for_each_entry(proc, &ctx->procs, node)
+		list_for_each_entry(t, &proc->threads, node)
+			if (t->state == CKPT_QUEUED || t->state == CKPT_LATER)
+				settled = false;
+	ctx->capturing = settled;
+	spin_unlock(&ctx->lock);
+	return settled;
+}
+
+/**
+ * ckpt_captured() - the tasks stay parked, but may die
+ * @ctx: the checkpoint
+ *
+ * What is still to be written of them is held by references.
+ */
+void ckpt_captured(struct ckpt_ctx *ctx)
+{
+	spin_lock(&ctx->lock);
+	ctx->capturing = false;
+	spin_unlock(&ctx->lock);
+	wake_up_all(&ctx->task_wq);
+}
+
+/* an exec meanwhile may have given a task rights that the caller does not have */
+static int ckpt_check_access(struct ckpt_ctx *ctx)
+{
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+
+	list_for_each_entry(proc, &ctx->procs, node)
+		list_for_each_entry(t, &proc->threads, node)
+			if (t->state != CKPT_GONE &&
+			    !K(ptrace_may_access)(t->task, PTRACE_MODE_ATTACH_REALCREDS))
+				return ckpt_err(ctx, -EPERM, "no ptrace access to task %d (%s)",
+						task_pid_vnr(t->task), t->task->comm);
+	return 0;
 }
 
 /* exec by another thread or the end of a thread changes who the leader is */
@@ -414,13 +557,17 @@ int ckpt_park(struct ckpt_ctx *ctx)
 	unsigned long end = jiffies + msecs_to_jiffies(ctx->rq.timeout_ms);
 	struct ckpt_proc *proc;
 	struct ckpt_thread *t;
+	bool settled;
 	int found, err;
 
+	ckpt_captured(ctx);
 	for (;;) {
+		/* in this order: who has settled makes no more tasks */
+		settled = ckpt_all_settled(ctx);
 		found = ckpt_enumerate(ctx);
 		if (found < 0)
 			return found;
-		if (!found && ckpt_all_settled(ctx))
+		if (!found && settled && ckpt_hold(ctx))
 			break;
 		wait_event_killable_timeout(ctx->wq, ckpt_all_settled(ctx) ||
 					    READ_ONCE(ctx->aborted), 1);
@@ -460,7 +607,7 @@ int ckpt_park(struct ckpt_ctx *ctx)
 	proc = list_first_entry(&ctx->procs, struct ckpt_proc, node);
 	if (proc->zombie)
 		return ckpt_err(ctx, -ESRCH, "process %d has ended", proc->pid);
-	return 0;
+	return ckpt_check_access(ctx);
 }
 
 /**
@@ -574,7 +721,7 @@ void ckpt_release(struct ckpt_ctx *ctx)
 	struct ckpt_thread *t;
 
 	WRITE_ONCE(ctx->released, true);
-	wake_up_all(&ctx->task_wq);
+	ckpt_captured(ctx);
 	list_for_each_entry(proc, &ctx->procs, node) {
 		list_for_each_entry(t, &proc->threads, node) {
 			if (READ_ONCE(t->state) != CKPT_QUEUED &&

@@ -104,6 +104,7 @@ struct ckpt_ctx {
 	struct list_head procs;		/* parents first */
 	DECLARE_HASHTABLE(threads, 10);	/* by task */
 	bool released;			/* parked tasks may go on */
+	bool capturing;			/* parked tasks may not even die */
 	unsigned int nparked;
 
 	/* mm/: address spaces whose pages are still to be written */
@@ -183,6 +184,7 @@ struct ckpt_thread {
 struct ckpt_proc {
 	struct list_head node;
 	struct list_head threads;
+	struct hlist_node busy;		/* of all processes under a checkpoint */
 	struct ckpt_ctx *ctx;
 	struct task_struct *leader;
 	pid_t pid, ppid;
@@ -193,6 +195,7 @@ struct ckpt_proc {
 
 int ckpt_park(struct ckpt_ctx *ctx);
 bool ckpt_parked_moved(struct ckpt_ctx *ctx);
+void ckpt_captured(struct ckpt_ctx *ctx);
 void ckpt_release(struct ckpt_ctx *ctx);
 void ckpt_kill(struct ckpt_ctx *ctx, int sig);
 void ckpt_procs_free(struct ckpt_ctx *ctx);
@@ -314,6 +317,7 @@ struct ckpt_joined {
 	bool had_turn;
 	bool zombie;			/* is to end before its parent goes on */
 	u32 exit_code, exit_signal;
+	u64 cpu_ns;		/* CPU time of all its threads, living and dead */
 	struct list_head threads;
 	struct ckpt_mm_rt *mm;		/* mm/mm.c */
 };
@@ -346,6 +350,7 @@ struct ckpt_file_kind {
 struct ckpt_rec_kind {
 	const char *name;
 	u16 rec;
+	bool process;		/* of the process: stands before the first THREAD */
 	size_t fixed;		/* bytes of the fixed part in version 1 */
 	int (*read)(struct ckpt_ctx *ctx, struct ckpt_in *in);
 	int (*apply)(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
