@@ -21,6 +21,7 @@ static int ckpt_data_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 }
 
 #define REC(TYPE, s) .name = #TYPE, .rec = CKPT_REC_##TYPE, .fixed = sizeof(struct s)
+#define PROC(TYPE, s) REC(TYPE, s), .process = true
 #define MARK(TYPE) .name = #TYPE, .rec = CKPT_REC_##TYPE
 
 static const struct ckpt_rec_kind ckpt_recs[] = {
@@ -34,13 +35,13 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 
 	/* task/ */
 	{ REC(CRED, ckpt_cred), .read = ckpt_cred_read },
-	{ REC(TASK, ckpt_task), .apply = ckpt_task_apply, .late = ckpt_task_late },
-	{ REC(SIGACTION, ckpt_sigaction), .apply = ckpt_sigaction_apply },
+	{ PROC(TASK, ckpt_task), .apply = ckpt_task_apply, .late = ckpt_task_late },
+	{ PROC(SIGACTION, ckpt_sigaction), .apply = ckpt_sigaction_apply },
 	{ REC(SIGPENDING, ckpt_sigpending), .late = ckpt_sigpending_late },
-	{ REC(TIMERS, ckpt_timers), .late = ckpt_timers_late },
-	{ REC(POSIX_TIMER, ckpt_posix_timer), .late = ckpt_posix_timer_late },
-	{ REC(RUSAGE, ckpt_rusage), .late = ckpt_rusage_late },
-	{ REC(RLIMITS, ckpt_rlimits), .late = ckpt_rlimits_late },
+	{ PROC(TIMERS, ckpt_timers), .late = ckpt_timers_late },
+	{ PROC(POSIX_TIMER, ckpt_posix_timer), .late = ckpt_posix_timer_late },
+	{ PROC(RUSAGE, ckpt_rusage), .late = ckpt_rusage_late },
+	{ PROC(RLIMITS, ckpt_rlimits), .late = ckpt_rlimits_late },
 	{ REC(THREAD, ckpt_thread_rec), .apply = ckpt_thread_apply, .late = ckpt_thread_late },
 	{ REC(REGS, ckpt_regs), .apply = ckpt_regs_apply, .late = ckpt_regs_late },
 	{ REC(FPU, ckpt_fpu), .late = ckpt_fpu_late },
@@ -55,8 +56,8 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	{ REC(SHMEM, ckpt_shmem), .read = ckpt_shmem_read },
 
 	/* files/ */
-	{ REC(FDTABLE, ckpt_fdtable), .apply = ckpt_fdtable_apply },
-	{ REC(FS, ckpt_fs), .late = ckpt_fs_late },
+	{ PROC(FDTABLE, ckpt_fdtable), .apply = ckpt_fdtable_apply },
+	{ PROC(FS, ckpt_fs), .late = ckpt_fs_late },
 	{ REC(FILE_PATH, ckpt_file_path), .read = ckpt_file_read },
 	{ REC(FILE_SHMEM, ckpt_file_shmem), .read = ckpt_file_read },
 	{ REC(PIPE, ckpt_pipe), .read = ckpt_pipe_read },

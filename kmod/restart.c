@@ -226,6 +226,51 @@ static int ckpt_rt_create(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 	return rt->err;
 }
 
+static bool ckpt_rt_has(const struct ckpt_rt *rt, u16 type)
+{
+	unsigned int i;
+
+	for (i = 0; i < rt->nrecs; i++)
+		if (rt->recs[i]->type == type)
+			return true;
+	return false;
+}
+
+/* without these a thread would run on with what it has of its creator */
+static int ckpt_joined_complete(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
+				const struct ckpt_in *task)
+{
+	static const u16 process[] = {
+		CKPT_REC_SIGACTION, CKPT_REC_FDTABLE, CKPT_REC_FS, CKPT_REC_RLIMITS,
+	};
+	static const u16 thread[] = {
+		CKPT_REC_THREAD, CKPT_REC_REGS, CKPT_REC_FPU, CKPT_REC_SCHED,
+	};
+	const struct ckpt_task *rec = (const void *)task->fixed;
+	struct ckpt_rt *rt, *leader;
+	u32 nthreads = 0, missing = 0;
+	unsigned int i;
+
+	leader = list_first_entry(&joined->threads, struct ckpt_rt, node);
+	for (i = 0; i < ARRAY_SIZE(process); i++)
+		if (!ckpt_rt_has(leader, process[i]))
+			missing = process[i];
+	list_for_each_entry(rt, &joined->threads, node) {
+		nthreads++;
+		for (i = 0; i < ARRAY_SIZE(thread); i++)
+			if (!ckpt_rt_has(rt, thread[i]))
+				missing = thread[i];
+	}
+	if (!joined->mm)
+		missing = CKPT_REC_MM;
+	if (missing)
+		return ckpt_err(ctx, -EBADMSG, "image offset %llu: TASK: process %u has no %s",
+				task->offset, joined->pid, ckpt_rec_name(missing));
+	if (nthreads != le32_to_cpu(rec->nthreads))
+		return ckpt_bad(ctx, task, "it counts another number of threads");
+	return 0;
+}
+
 /* reads the records of one process, from TASK to TASK_END */
 static int ckpt_joined_read(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 			    struct ckpt_in *task)
@@ -263,8 +308,9 @@ static int ckpt_joined_read(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 				return err;
 			continue;
 		}
-		if (!kind->apply && !kind->late) {
-			err = ckpt_bad(ctx, in, "stands inside the records of a process");
+		if ((!kind->apply && !kind->late) || in->type == CKPT_REC_TASK ||
+		    (rt && kind->process)) {
+			err = ckpt_bad(ctx, in, "does not belong there in the records of a process");
 			ckpt_in_free(in);
 			return err;
 		}
@@ -289,8 +335,9 @@ static int ckpt_joined_read(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 			return err;
 		}
 	}
-	if (!rt)
-		return ckpt_bad(ctx, task, "has no thread");
+	err = ckpt_joined_complete(ctx, joined, task);
+	if (err)
+		return err;
 	err = ckpt_rt_apply(ctx, leader, false);
 	list_for_each_entry(rt, &joined->threads, node) {
 		if (err)
@@ -320,10 +367,8 @@ static void ckpt_joined_run(struct callback_head *work)
 	struct ckpt_rt *leader = NULL;
 	int err;
 
-	if (current->flags & PF_EXITING) {
-		ckpt_fail(ctx, -EINTR);
-		goto out;
-	}
+	if (current->flags & PF_EXITING)
+		goto die;
 	ckpt_signals_block();
 	for (;;) {
 		if (wait_event_killable(ctx->task_wq, READ_ONCE(ctx->turn) == joined ||
@@ -498,6 +543,8 @@ static int ckpt_check_tail(struct ckpt_ctx *ctx, struct ckpt_in *in, u64 records
 		return ckpt_bad(ctx, in, "it counts another number of bytes");
 	if (le64_to_cpu(tail->pages) != ctx->stats.pages)
 		return ckpt_bad(ctx, in, "it counts another number of pages");
+	if (le64_to_cpu(tail->records) != records)
+		return ckpt_bad(ctx, in, "it counts another number of records");
 	if (le32_to_cpu(tail->crc) != crc)
 		return ckpt_bad(ctx, in, "the checksum of the whole image is wrong");
 	return 0;
@@ -513,6 +560,8 @@ static int ckpt_coordinate(struct ckpt_ctx *ctx)
 	u32 crc;
 	int err;
 
+	/* the caller has read HEADER and TREE */
+	ctx->records = 2;
 	for (;;) {
 		records = ctx->records;
 		crc = ctx->crc;
