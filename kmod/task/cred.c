@@ -111,7 +111,7 @@ int ckpt_cred_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	return PTR_ERR_OR_ZERO(obj);
 }
 
-static bool ckpt_cred_same(struct ckpt_in *in)
+static bool ckpt_cred_same_ids(struct ckpt_in *in)
 {
 	const struct ckpt_cred *rec = (const void *)in->fixed;
 	const __le32 *groups = (const void *)in->var;
@@ -131,6 +131,14 @@ static bool ckpt_cred_same(struct ckpt_in *in)
 	for (i = 0; i < cred->group_info->ngroups; i++)
 		if (from_kgid(ns, cred->group_info->gid[i]) != le32_to_cpu(groups[i]))
 			return false;
+	return true;
+}
+
+static bool ckpt_cred_same_caps(struct ckpt_in *in)
+{
+	const struct ckpt_cred *rec = (const void *)in->fixed;
+	const struct cred *cred = current_cred();
+
 	return cred->securebits == le32_to_cpu(rec->securebits) &&
 	       ckpt_caps(cred->cap_inheritable) == le64_to_cpu(rec->cap_inheritable) &&
 	       ckpt_caps(cred->cap_permitted) == le64_to_cpu(rec->cap_permitted) &&
@@ -182,11 +190,14 @@ static int ckpt_cred_caps(struct ckpt_in *in, const struct cred *old)
 
 	if (permitted & ~ckpt_caps(old->cap_permitted) || effective & ~permitted ||
 	    bset & ~ckpt_caps(old->cap_bset) ||
+	    inheritable & ~(ckpt_caps(old->cap_inheritable) | ckpt_caps(old->cap_bset)) ||
 	    inheritable & ~(ckpt_caps(old->cap_inheritable) | ckpt_caps(old->cap_permitted)) ||
 	    ambient & ~(permitted & inheritable))
 		return -EPERM;
 	/* locks and restrictions that hold for the caller hold on */
-	if ((old->securebits & SECURE_ALL_LOCKS) & ~le32_to_cpu(rec->securebits))
+	if ((old->securebits & SECURE_ALL_LOCKS) & ~le32_to_cpu(rec->securebits) ||
+	    ((old->securebits & SECURE_ALL_LOCKS) >> 1) &
+	    (old->securebits ^ le32_to_cpu(rec->securebits)))
 		return -EPERM;
 	new = prepare_creds();
 	if (!new)
@@ -230,9 +241,18 @@ int ckpt_cred_set(struct ckpt_ctx *ctx, struct ckpt_in *in, u32 ref)
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 	in = obj->ptr;
-	if (ckpt_cred_same(in))
-		return 0;
 	rec = (const void *)in->fixed;
+	if (ckpt_cred_same_ids(in)) {
+		if (ckpt_cred_same_caps(in))
+			return 0;
+		/* capabilities are given up without any right, these are not */
+		err = -EPERM;
+		if ((current_cred()->securebits == le32_to_cpu(rec->securebits) &&
+		     ckpt_caps(current_cred()->cap_bset) == le64_to_cpu(rec->cap_bset)) ||
+		    ns_capable(current_user_ns(), CAP_SETPCAP))
+			err = ckpt_cred_caps(in, current_cred());
+		goto out;
+	}
 	/*
 	 * Changing anything at all takes what setting it by hand would: the
 	 * calls below check the ids, these the groups and the securebits.
@@ -258,7 +278,8 @@ int ckpt_cred_set(struct ckpt_ctx *ctx, struct ckpt_in *in, u32 ref)
 		err = ckpt_cred_caps(in, old);
 	}
 	put_cred(old);
-	if (!err && !ckpt_cred_same(in))
+out:
+	if (!err && !(ckpt_cred_same_ids(in) && ckpt_cred_same_caps(in)))
 		err = -EPERM;
 	if (err)
 		return ckpt_err(ctx, err, "the caller of the restart may not give the program the credentials that it had (uid %u)",

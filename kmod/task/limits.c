@@ -3,13 +3,16 @@
  * Saves: resource limits, and what getrusage() counts of dead threads and
  * children.
  * Locks: task_lock of the leader for the limits, siglock and stats_lock for
- * the counters.
+ * the counters. A restart sets limits as prlimit() does.
  */
 #include <linux/resource.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/mm.h>
+#include <linux/uaccess.h>
 
 #include "task.h"
+#include "../arch/arch.h"
 
 int ckpt_rlimits_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
@@ -57,29 +60,44 @@ int ckpt_rusage_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 
 /* ---- restart ---- */
 
+/*
+ * The call checks the rights, and arms what a limit needs. The memory that it
+ * reads was mapped before the limits of memory hold.
+ */
 int ckpt_rlimits_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 {
 	const struct ckpt_rlimits *rec = (const void *)in->fixed;
-	struct rlimit *rlim = current->signal->rlim;
-	u64 cur, max;
-	unsigned int i;
+	unsigned int i, n = le32_to_cpu(rec->n);
+	struct rlimit64 lim;
+	unsigned long page;
+	int err = 0;
 
-	if (le32_to_cpu(rec->n) > RLIM_NLIMITS)
+	if (n > RLIM_NLIMITS)
 		return ckpt_bad(ctx, in, "it has limits that this kernel does not know");
-	for (i = 0; i < le32_to_cpu(rec->n); i++) {
-		cur = le64_to_cpu(rec->limit[i][0]);
-		max = le64_to_cpu(rec->limit[i][1]);
-		if (cur > max)
-			return ckpt_bad(ctx, in, "a limit is above its maximum");
-		if (max > rlim[i].rlim_max && !capable(CAP_SYS_RESOURCE))
-			return ckpt_err(ctx, -EPERM, "process %u had a higher limit %u than the caller has, which needs CAP_SYS_RESOURCE",
-					rt->joined->pid, i);
-		task_lock(current->group_leader);
-		rlim[i].rlim_cur = cur;
-		rlim[i].rlim_max = max;
-		task_unlock(current->group_leader);
+	page = ckpt_scratch();
+	if (IS_ERR_VALUE(page))
+		return page;
+	for (i = 0; !err && i < n; i++) {
+		lim.rlim_cur = le64_to_cpu(rec->limit[i][0]);
+		lim.rlim_max = le64_to_cpu(rec->limit[i][1]);
+		if (lim.rlim_cur == current->signal->rlim[i].rlim_cur &&
+		    lim.rlim_max == current->signal->rlim[i].rlim_max)
+			continue;
+		if (lim.rlim_cur > lim.rlim_max) {
+			err = ckpt_bad(ctx, in, "a limit is above its maximum");
+			break;
+		}
+		if (copy_to_user((void __user *)page, &lim, sizeof(lim)))
+			err = -EFAULT;
+		else
+			err = ckpt_arch_syscall(__NR_prlimit64, 0, i, page, 0, 0, 0);
+		if (err)
+			err = ckpt_err(ctx, err, "process %u had limit %u at %llu, maximum %llu, which the caller may not set%s",
+				       rt->joined->pid, i, lim.rlim_cur, lim.rlim_max,
+				       err == -EPERM ? "; it needs CAP_SYS_RESOURCE" : "");
 	}
-	return 0;
+	vm_munmap(page, PAGE_SIZE);
+	return err;
 }
 
 int ckpt_rusage_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
@@ -87,6 +105,11 @@ int ckpt_rusage_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *i
 	const struct ckpt_rusage *rec = (const void *)in->fixed;
 	struct signal_struct *sig = current->signal;
 
+	if (ckpt_cpu_time(rt, le64_to_cpu(rec->utime_ns)) ||
+	    ckpt_cpu_time(rt, le64_to_cpu(rec->stime_ns)) ||
+	    ckpt_cpu_time(rt, le64_to_cpu(rec->sum_sched_runtime)) ||
+	    le64_to_cpu(rec->cutime_ns) > CKPT_CPU_MAX || le64_to_cpu(rec->cstime_ns) > CKPT_CPU_MAX)
+		return ckpt_bad(ctx, in, "its CPU time is out of range");
 	spin_lock_irq(&current->sighand->siglock);
 	write_seqlock(&sig->stats_lock);
 #define CKPT_SIG(field, to) sig->to = le64_to_cpu(rec->field)

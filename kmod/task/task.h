@@ -51,4 +51,8 @@ int ckpt_rlimits_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
 int ckpt_rusage_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task);
 int ckpt_rusage_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 
+#define CKPT_CPU_MAX	(1000000000000000000ULL)
+bool ckpt_cpu_time(struct ckpt_rt *rt, u64 ns);
+unsigned long ckpt_scratch(void);
+
 #endif /* _CKPT_TASK_H */

@@ -101,6 +101,24 @@ int ckpt_thread_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 
 /* ---- restart, in the thread ---- */
 
+/**
+ * ckpt_cpu_time() - check a CPU time
+ * @rt: whose it is
+ * @ns: the time
+ *
+ * The kernel adds the times of a process up and divides by the sum, which traps
+ * when it overflows. Thirty years of all together leave room for growth.
+ *
+ * Return: true when it is too much.
+ */
+bool ckpt_cpu_time(struct ckpt_rt *rt, u64 ns)
+{
+	if (ns > CKPT_CPU_MAX || rt->joined->cpu_ns + ns > CKPT_CPU_MAX)
+		return true;
+	rt->joined->cpu_ns += ns;
+	return false;
+}
+
 int ckpt_thread_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 {
 	const struct ckpt_thread_rec *rec = (const void *)in->fixed;
@@ -123,6 +141,10 @@ int ckpt_thread_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
 			  le32_to_cpu(rec->rseq_len) > PAGE_SIZE))
 		return ckpt_bad(ctx, in, "its rseq area is out of range");
 #endif
+	if (ckpt_cpu_time(rt, le64_to_cpu(rec->utime_ns)) ||
+	    ckpt_cpu_time(rt, le64_to_cpu(rec->stime_ns)) ||
+	    ckpt_cpu_time(rt, le64_to_cpu(rec->runtime_ns)))
+		return ckpt_bad(ctx, in, "its CPU time is out of range");
 	memcpy(comm, rec->comm, sizeof(comm));
 	comm[sizeof(comm) - 1] = 0;
 	K(__set_task_comm)(current, comm, false);

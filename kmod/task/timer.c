@@ -166,7 +166,12 @@ int ckpt_timers_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 
 /* ---- restart ---- */
 
-static unsigned long ckpt_scratch(void)
+/**
+ * ckpt_scratch() - a page of the program for arguments of system calls
+ *
+ * Return: its address, to be given to vm_munmap(), or a negative errno.
+ */
+unsigned long ckpt_scratch(void)
 {
 	return vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
