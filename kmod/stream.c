@@ -437,7 +437,8 @@ struct ckpt_in *ckpt_in(struct ckpt_ctx *ctx)
 	u8 *payload = NULL;
 	int err;
 
-	in = kzalloc(sizeof(*in), GFP_KERNEL);
+	/* an image may have any number of them */
+	in = kzalloc(sizeof(*in), GFP_KERNEL_ACCOUNT);
 	if (!in)
 		return ERR_PTR(-ENOMEM);
 	in->offset = ctx->pos;
@@ -464,7 +465,7 @@ struct ckpt_in *ckpt_in(struct ckpt_ctx *ctx)
 		goto fail;
 	}
 	padded = round_up(len, CKPT_ALIGN);
-	payload = kvmalloc(padded ? padded : 1, GFP_KERNEL);
+	payload = kvmalloc(padded ? padded : 1, GFP_KERNEL_ACCOUNT);
 	if (!payload) {
 		err = -ENOMEM;
 		goto fail;

@@ -291,10 +291,19 @@ int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 				 in->offset, (*kind)->name);
 		return PTR_ERR(file);
 	}
-	/* access mode and kind were decided at the opening */
+	/*
+	 * Access mode and kind were decided at the opening. O_DIRECT needs a
+	 * file that can do it; of a pipe it means packets.
+	 */
+	if (flags & O_DIRECT && !(file->f_mode & FMODE_CAN_ODIRECT) &&
+	    !S_ISFIFO(file_inode(file)->i_mode)) {
+		fput(file);
+		return ckpt_bad(ctx, in, "O_DIRECT on a file that does not know it");
+	}
 	spin_lock(&file->f_lock);
 	file->f_flags = (file->f_flags & (O_ACCMODE | O_PATH | FASYNC)) |
 			(flags & ~(O_ACCMODE | O_PATH | FASYNC));
+	file->f_iocb_flags = iocb_flags(file);
 	spin_unlock(&file->f_lock);
 	obj = ckpt_obj_put(ctx, in, CKPT_OBJ_FILE, file, ckpt_file_put);
 	if (IS_ERR(obj))

@@ -191,6 +191,9 @@ static struct file *ckpt_path_open(struct ckpt_ctx *ctx, struct ckpt_in *in,
 		return ERR_PTR(err);
 	}
 	err = ckpt_path_compare(ctx, in, name, d_inode(path.dentry));
+	/* the caller's own memory is among them; a checkpoint refuses these */
+	if (!err && path.dentry->d_sb->s_magic == PROC_SUPER_MAGIC)
+		err = ckpt_bad(ctx, in, "a file of /proc");
 	path_put(&path);
 	if (err)
 		return ERR_PTR(err);

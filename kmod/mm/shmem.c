@@ -280,16 +280,16 @@ int ckpt_shmem_fill(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 	const struct ckpt_pages *p = (const void *)in->fixed;
 	const struct ckpt_run *runs = (const void *)in->var;
 	struct file *file = obj->ptr;
-	u64 limit = round_up((u64)i_size_read(file_inode(file)), PAGE_SIZE);
 	struct page *page;
 	void *buf;
 	u32 i, n;
 	u64 pos;
 	int err;
 
-	if (!shmem_file(file))
+	/* other kinds of inode objects have other pointers */
+	if (obj->drop != ckpt_shmem_put)
 		return ckpt_bad(ctx, in, "refers to an object that has no pages");
-	err = ckpt_pages_check(ctx, in, limit);
+	err = ckpt_pages_check(ctx, in, round_up((u64)i_size_read(file_inode(file)), PAGE_SIZE));
 	if (err)
 		return err;
 	buf = (void *)__get_free_page(GFP_KERNEL);
@@ -330,7 +330,7 @@ static struct file *ckpt_shmem_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	if (IS_ERR(obj))
 		return ERR_CAST(obj);
 	first = obj->ptr;
-	if (!shmem_file(first)) {
+	if (obj->drop != ckpt_shmem_put) {
 		ckpt_bad(ctx, in, "its inode is not shared memory");
 		return ERR_PTR(-EBADMSG);
 	}

@@ -154,8 +154,13 @@ int ckpt_arch_check_regs(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		return ckpt_bad(ctx, in, "segment selectors other than 0 cannot be restored");
 	for (i = 0; i < 3; i++) {
 		memcpy(&desc, &r->tls[i], 8);
-		/* data segments of user mode only, as set_thread_area has it */
-		if (r->tls[i] && (desc.dpl != 3 || !desc.s || (desc.type & 8)))
+		/*
+		 * What set_thread_area() makes: present 32-bit data segments of
+		 * user mode. "Accessed", since the processor would set that bit
+		 * in a table that is read-only.
+		 */
+		if (r->tls[i] && (desc.dpl != 3 || !desc.s || (desc.type & 9) != 1 ||
+				  !desc.p || !desc.d || desc.l))
 			return ckpt_bad(ctx, in, "a thread-local segment is not a data segment");
 	}
 	return 0;

@@ -9,6 +9,8 @@
  * the rest of its timeout.
  * Locks: none; see regs.c.
  */
+#include <linux/alarmtimer.h>
+#include <linux/mutex.h>
 #include <linux/futex.h>
 #include <linux/hrtimer.h>
 #include <linux/restart_block.h>
@@ -121,6 +123,7 @@ static u64 ckpt_left(u64 expires, clockid_t clock)
 
 	switch (clock) {
 	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_ALARM:
 		now = ktime_get_real_ns();
 		break;
 	case CLOCK_BOOTTIME:
@@ -138,6 +141,7 @@ static int ckpt_checkpoint_block(struct ckpt_ctx *ctx, struct task_struct *task,
 {
 	struct restart_block *rb = &task->restart_block;
 	unsigned long fn = (unsigned long)rb->fn;
+	clockid_t clock;
 
 	if (fn == KD(hrtimer_nanosleep_restart) || fn == KD(posix_cpu_nsleep_restart) ||
 	    fn == KD(alarm_timer_nsleep_restart)) {
@@ -145,14 +149,17 @@ static int ckpt_checkpoint_block(struct ckpt_ctx *ctx, struct task_struct *task,
 				     CKPT_SYSCALL_NANOSLEEP :
 				     fn == KD(posix_cpu_nsleep_restart) ?
 				     CKPT_SYSCALL_CPU_NANOSLEEP : CKPT_SYSCALL_ALARM_NANOSLEEP);
-		s->arg[0] = cpu_to_le64((u32)rb->nanosleep.clockid);
+		clock = rb->nanosleep.clockid;
+		/* there it holds an enum alarmtimer_type */
+		if (fn == KD(alarm_timer_nsleep_restart))
+			clock = clock == ALARM_BOOTTIME ? CLOCK_BOOTTIME_ALARM : CLOCK_REALTIME_ALARM;
+		s->arg[0] = cpu_to_le64((u32)clock);
 		s->arg[1] = cpu_to_le64(rb->nanosleep.type);
 		s->arg[2] = cpu_to_le64((unsigned long)rb->nanosleep.rmtp);
 		/* a CPU clock stands still: its expiry stays as it is */
 		s->left_ns = cpu_to_le64(fn == KD(posix_cpu_nsleep_restart) ?
 					 rb->nanosleep.expires :
-					 ckpt_left(rb->nanosleep.expires,
-						   rb->nanosleep.clockid));
+					 ckpt_left(rb->nanosleep.expires, clock));
 	} else if (fn == KD(do_restart_poll)) {
 		s->how = cpu_to_le32(CKPT_SYSCALL_POLL);
 		s->arg[0] = cpu_to_le64((unsigned long)rb->poll.ufds);
@@ -238,6 +245,7 @@ static u64 ckpt_expires(u64 left, clockid_t clock)
 {
 	switch (clock) {
 	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_ALARM:
 		return ktime_get_real_ns() + left;
 	case CLOCK_BOOTTIME:
 	case CLOCK_BOOTTIME_ALARM:
@@ -333,9 +341,16 @@ int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in,
 		    (le32_to_cpu(s->how) == CKPT_SYSCALL_ALARM_NANOSLEEP))
 			return ckpt_bad(ctx, in, "the clock does not fit the system call");
 		rb->nanosleep.expires = ckpt_expires(left, clock);
-		rb->fn = (void *)(le32_to_cpu(s->how) == CKPT_SYSCALL_NANOSLEEP ?
-				  KD(hrtimer_nanosleep_restart) :
-				  KD(alarm_timer_nsleep_restart));
+		if (le32_to_cpu(s->how) == CKPT_SYSCALL_NANOSLEEP) {
+			rb->fn = (void *)KD(hrtimer_nanosleep_restart);
+			return 0;
+		}
+		/* an index into a table of two; begun again, it needs the right */
+		if (!capable(CAP_WAKE_ALARM))
+			return ckpt_err(ctx, -EPERM, "sleeping on an alarm clock needs CAP_WAKE_ALARM");
+		rb->nanosleep.clockid = clock == CLOCK_BOOTTIME_ALARM ? ALARM_BOOTTIME :
+				        ALARM_REALTIME;
+		rb->fn = (void *)KD(alarm_timer_nsleep_restart);
 		return 0;
 	case CKPT_SYSCALL_POLL:
 		rb->poll.ufds = (void __user *)le64_to_cpu(s->arg[0]);

@@ -27,6 +27,12 @@ int ckpt_arch_map_vdso(struct ckpt_ctx *ctx, unsigned long vdso)
 {
 	const struct vdso_image *image = KD(vdso_image_64);
 
+	int err;
+
 	/* the data pages stand before the code */
-	return K(map_vdso_once)(image, vdso + image->sym_vvar_start);
+	err = K(map_vdso_once)(image, vdso + image->sym_vvar_start);
+	/* an address in use is only a hint */
+	if (!err && ckpt_arch_vdso(current->mm) != vdso)
+		err = -EEXIST;
+	return err;
 }
