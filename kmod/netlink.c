@@ -33,9 +33,17 @@ static struct genl_family ckpt_family;
 
 #define CKPT_TIMEOUT_MAX	(3600 * 1000u)
 
+static bool ckpt_userns;
+module_param_named(userns, ckpt_userns, bool, 0644);
+MODULE_PARM_DESC(userns, "also serve callers whose capability is of a user namespace of their own");
+
+/*
+ * Everybody may make a user namespace and have all capabilities in it: without
+ * the parameter only those of the initial one count.
+ */
 static int ckpt_may(struct sk_buff *skb, struct genl_info *info)
 {
-	struct user_namespace *ns = current_user_ns();
+	struct user_namespace *ns = READ_ONCE(ckpt_userns) ? current_user_ns() : &init_user_ns;
 
 	if (netlink_ns_capable(skb, ns, CAP_SYS_ADMIN) ||
 	    netlink_ns_capable(skb, ns, CAP_CHECKPOINT_RESTORE))
