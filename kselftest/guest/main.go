@@ -19,6 +19,9 @@ func main() {
 		listScenarios()
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "-fuzz" {
+		os.Exit(fuzzMain(os.Args[2:]))
+	}
 	if os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "guest: this is the init of a test guest")
 		os.Exit(2)

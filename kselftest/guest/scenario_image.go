@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"crctl/kselftest/job"
+)
+
+const nobody = 65534
+
+// user runs a command as an ordinary user with some capabilities.
+func user(caps ...uintptr) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, AmbientCaps: caps}
+}
+
+// medley starts the program that has some of everything as a subject, as an ordinary user.
+func (e *env) medley(name string) (*subject, error) {
+	s := &subject{g: e.g, dir: e.path(name), limit: e.limit}
+	// A pid that is not given out again when the numbers wrap around.
+	if err := setLastPid(250); err != nil {
+		return nil, err
+	}
+	umask := unix.Umask(0) // the folder is the user's, too
+	err := s.start(command{
+		argv: []string{filepath.Join(job.Tests, "task/medley")},
+		env:  []string{"CKPT_DIR=" + s.dir, "CKPT_MODE=continue"}, sys: user(),
+	})
+	unix.Umask(umask)
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.awaitReady()
+	if err == nil && done {
+		out, _ := os.ReadFile(s.path("out"))
+		err = fmt.Errorf("the program ended at once:\n%s%s", tail(string(out), 10), s.words())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, setLastPid(5000)
+}
+
+// medleyImage saves that program and ends it.
+func (e *env) medleyImage() (*subject, error) {
+	s, err := e.medley("medley")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.checkpoint("img", "--kill"); err != nil {
+		return nil, err
+	}
+	return s, s.awaitDeath()
+}
+
+// fuzz runs a worker on an image; as root what is restarted does not reach user mode.
+func (e *env) fuzz(img string, root bool, args ...string) error {
+	argv := append([]string{"/run/agent", "-fuzz", "-image", img}, args...)
+	sys := &syscall.SysProcAttr{Setsid: true}
+	if root {
+		argv = append(argv, "-stopped")
+	} else {
+		sys = user(unix.CAP_CHECKPOINT_RESTORE)
+	}
+	e.n++
+	name := e.path(fmt.Sprintf("fuzz-%d.out", e.n))
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	p, err := start(command{argv: argv, files: []*os.File{null, f, f}, sys: sys})
+	if err != nil {
+		return err
+	}
+	ws, err := p.wait(e.limit)
+	out, _ := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("%v: %w\n%s%s", argv, err, tail(string(out), 40), stacks())
+	}
+	if ws != 0 {
+		return fmt.Errorf("%v: %s\n%s", argv, status(ws), tail(string(out), 80))
+	}
+	comment("", tail(string(out), 12))
+	return nil
+}
+
+// damaged restarts images that are cut off, have fields out of range, or are changed at random, as root and as a user.
+func (e *env) damaged(cuts, fields, random int, seed int64) error {
+	s, err := e.medleyImage()
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(s.path("img"), 0o644); err != nil {
+		return err
+	}
+	for _, root := range []bool{true, false} {
+		for _, args := range [][]string{
+			{"-how", "cuts", "-n", fmt.Sprint(cuts)},
+			{"-how", "fields", "-n", fmt.Sprint(fields)},
+			{"-how", "random", "-n", fmt.Sprint(random / 2), "-seed", fmt.Sprint(seed)},
+		} {
+			if err := e.fuzz(s.path("img"), root, args...); err != nil {
+				return err
+			}
+		}
+		seed++
+	}
+	return nil
+}
+
+var _ = register(scenario{name: "scenario/image-damaged", limit: 5 * time.Minute, run: func(e *env) error {
+	if e.g.job.Debug {
+		return e.damaged(200, 200, 500, 1)
+	}
+	return e.damaged(40, 60, 100, 1)
+}})
+
+var _ = register(scenario{name: "scenario/image-fuzz", suite: "fuzz", limit: 2 * time.Hour, run: func(e *env) error {
+	return e.damaged(200, 5000, 10000, e.g.job.Seed)
+}})
