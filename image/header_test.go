@@ -34,6 +34,7 @@ func goStructs() map[string]reflect.Type {
 	add("ckpt_fd", FD{})
 	add("ckpt_file", File{})
 	add("ckpt_epoll_watch", EpollWatch{})
+	add("ckpt_sock", Sock{})
 	return all
 }
 

@@ -505,6 +505,65 @@ type FS struct {
 	Pad     uint32 `json:"pad"`
 }
 
+// Sock is struct ckpt_sock of ckpt_image.h.
+type Sock struct {
+	Type       uint32 `json:"type"`   // SOCK_*
+	Flags      uint32 `json:"flags"`  // CKPT_SO_*
+	Sndbuf     uint32 `json:"sndbuf"` // as the kernel counts: twice what was asked for
+	Rcvbuf     uint32 `json:"rcvbuf"`
+	Rcvlowat   uint32 `json:"rcvlowat"`
+	Locks      uint32 `json:"locks"` // 1: sndbuf was set by the program; 2: rcvbuf
+	Priority   uint32 `json:"priority"`
+	Mark       uint32 `json:"mark"`
+	Backlog    uint32 `json:"backlog"`  // of listen(), or most queued datagrams
+	PeekOff    uint32 `json:"peek_off"` // SO_PEEK_OFF, two's complement
+	Linger     uint32 `json:"linger"`   // seconds
+	Mode       uint32 `json:"mode"`     // of the socket's own inode
+	UID        uint32 `json:"uid"`
+	GID        uint32 `json:"gid"`
+	RcvtimeoNs uint64 `json:"rcvtimeo_ns"` // ~0: none
+	SndtimeoNs uint64 `json:"sndtimeo_ns"`
+}
+
+// Unix is struct ckpt_unix of ckpt_image.h.
+type Unix struct {
+	Sk       Sock   `json:"sk"`
+	Flags    uint32 `json:"flags"` // CKPT_UNIX_*
+	AddrLen  uint32 `json:"addr_len"`
+	PathLen  uint32 `json:"path_len"`  // where the bound socket file is, for the caller
+	PathMode uint32 `json:"path_mode"` // of the socket file
+	PathUID  uint32 `json:"path_uid"`
+	PathGID  uint32 `json:"path_gid"`
+}
+
+// FileUnix is struct ckpt_file_unix of ckpt_image.h.
+type FileUnix struct {
+	F File `json:"f"` // f.inode: the UNIX
+}
+
+// UnixPeer is struct ckpt_unix_peer of ckpt_image.h.
+type UnixPeer struct {
+	Peer     uint32 `json:"peer" ckpt:"objref"`     // objref, 0: none
+	Listener uint32 `json:"listener" ckpt:"objref"` // objref, of an embryo
+	State    uint32 `json:"state"`                  // 1: connected, 7: not, 10: listens
+	Shutdown uint32 `json:"shutdown"`               // 1: for receiving; 2: for sending
+	Err      uint32 `json:"err"`                    // errno that the next call will report
+	Cred     uint32 `json:"cred" ckpt:"objref"`     // objref: who SO_PEERCRED tells, 0: none
+	CredPID  uint32 `json:"cred_pid"`
+	Pad      uint32 `json:"pad"`
+}
+
+// UnixQueue is struct ckpt_unix_queue of ckpt_image.h.
+type UnixQueue struct {
+	Sender uint32 `json:"sender" ckpt:"objref"` // objref
+	Flags  uint32 `json:"flags"`                // CKPT_UNIX_MSG_*
+	PID    uint32 `json:"pid"`                  // SCM_CREDENTIALS
+	UID    uint32 `json:"uid"`
+	GID    uint32 `json:"gid"`
+	Nfds   uint32 `json:"nfds"`
+	Tstamp uint64 `json:"tstamp"` // ns of CLOCK_REALTIME, 0: none
+}
+
 // Constants of the header.
 const (
 	MagicLen              = 8
@@ -575,6 +634,26 @@ const (
 	DataPacket            = 0x1 // keep the boundary (O_DIRECT pipe, datagram)
 	DataLast              = 0x2 // the last of the object's
 	DataCanMerge          = 0x4
+	SoPasscred            = 0x1
+	SoPasssec             = 0x2
+	SoPasspidfd           = 0x4
+	SoOobinline           = 0x8
+	SoKeepalive           = 0x10
+	SoLinger              = 0x20
+	SoBroadcast           = 0x40
+	SoTimestamp           = 0x80
+	SoTimestampns         = 0x100
+	SoTimestampNew        = 0x200
+	SoDontroute           = 0x400
+	SoRxqOvfl             = 0x800
+	SoRcvmark             = 0x1000
+	SoAll                 = 0x1fff
+	UnixPath              = 0x1 // bound: can be reached by its path
+	UnixAbstract          = 0x2 // bound: can be reached by its abstract address
+	UnixGhost             = 0x4 // closed or outside, but others name it
+	UnixEmbryo            = 0x8 // waits in the backlog of a listener
+	UnixMsgCred           = 0x1 // pid, uid and gid hold something
+	UnixMsgOob            = 0x2 // one byte sent with MSG_OOB
 )
 
 // Types of records.
@@ -622,8 +701,10 @@ const (
 	TypeLocks        Type = 0x321
 	TypeTTY          Type = 0x322 // object
 	TypeFileUnix     Type = 0x400 // AF_UNIX socket
-	TypeUnixQueue    Type = 0x401
+	TypeUnixQueue    Type = 0x401 // one message in the queue of a UNIX
 	TypeFileINET     Type = 0x402 // AF_INET and AF_INET6 sockets
+	TypeUnix         Type = 0x403 // object: an AF_UNIX socket, open or not
+	TypeUnixPeer     Type = 0x404 // how a UNIX stands to others
 	TypeIPCSHM       Type = 0x500
 	TypeIPCSem       Type = 0x501
 	TypeIPCMsg       Type = 0x502
@@ -674,9 +755,11 @@ var kinds = map[Type]Kind{
 	TypePipe:         {Name: "PIPE", New: func() any { return new(Pipe) }, Object: true},
 	TypeLocks:        {Name: "LOCKS", New: nil},
 	TypeTTY:          {Name: "TTY", New: nil, Object: true},
-	TypeFileUnix:     {Name: "FILE_UNIX", New: func() any { return new(File) }, Object: true},
-	TypeUnixQueue:    {Name: "UNIX_QUEUE", New: nil},
+	TypeFileUnix:     {Name: "FILE_UNIX", New: func() any { return new(FileUnix) }, Object: true},
+	TypeUnixQueue:    {Name: "UNIX_QUEUE", New: func() any { return new(UnixQueue) }},
 	TypeFileINET:     {Name: "FILE_INET", New: func() any { return new(File) }, Object: true},
+	TypeUnix:         {Name: "UNIX", New: func() any { return new(Unix) }, Object: true},
+	TypeUnixPeer:     {Name: "UNIX_PEER", New: func() any { return new(UnixPeer) }},
 	TypeIPCSHM:       {Name: "IPC_SHM", New: nil},
 	TypeIPCSem:       {Name: "IPC_SEM", New: nil},
 	TypeIPCMsg:       {Name: "IPC_MSG", New: nil},

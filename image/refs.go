@@ -51,6 +51,7 @@ func isFile(t Type) bool { return strings.HasPrefix(t.String(), "FILE_") }
 var refTypes = map[string]func(Type) bool{
 	"mm": is(TypeMM), "parent_mm": is(TypeMM), "files": is(TypeFdtable), "fs": is(TypeFS),
 	"cred": is(TypeCred), "seccomp": is(TypeSeccomp), "prev": is(TypeSeccomp), "tty": is(TypeTTY),
+	"peer": is(TypeUnix), "listener": is(TypeUnix), "sender": is(TypeUnix),
 	"exe": isFile, "file": func(t Type) bool { return isFile(t) || t == TypeShmem },
 }
 
@@ -95,6 +96,7 @@ var varLengths = map[Type]func(*Record) uint64{
 	TypeMempolicy:  func(r *Record) uint64 { return uint64(r.Fixed.(*Mempolicy).MaskBytes) },
 	TypeMM:         func(r *Record) uint64 { return uint64(r.Fixed.(*MM).AuxvBytes) },
 	TypeFdtable:    func(r *Record) uint64 { f := r.Fixed.(*Fdtable); return uint64(f.N) * uint64(f.EntrySize) },
+	TypeUnix:       func(r *Record) uint64 { f := r.Fixed.(*Unix); return uint64(f.AddrLen) + uint64(f.PathLen) },
 	TypeFS:         func(r *Record) uint64 { f := r.Fixed.(*FS); return uint64(f.CwdLen) + uint64(f.RootLen) },
 }
 

@@ -16,6 +16,7 @@
 #include "arch/arch.h"
 #include "files/files.h"
 #include "mm/mm.h"
+#include "net/net.h"
 #include "task/task.h"
 
 /* how often the capture is begun again when a thread parked in place moves */
@@ -85,7 +86,9 @@ static int ckpt_capture(struct ckpt_ctx *ctx)
 		if (err)
 			return err;
 	}
-	err = ckpt_files_leaks(ctx);
+	err = ckpt_unix_collect(ctx);
+	if (!err)
+		err = ckpt_files_leaks(ctx);
 	if (err)
 		return err;
 
@@ -99,9 +102,15 @@ static int ckpt_capture(struct ckpt_ctx *ctx)
 			err = ckpt_file_checkpoint(ctx, obj);
 		else if (obj->type == CKPT_OBJ_CRED)
 			err = ckpt_cred_checkpoint(ctx, obj);
+		else if (obj->type == CKPT_OBJ_UNIX)
+			err = ckpt_unix_checkpoint(ctx, obj);
 		if (err)
 			return err;
 	}
+	/* these may refer to any file, so they stand after all of them */
+	err = ckpt_unix_queues(ctx);
+	if (err)
+		return err;
 	list_for_each_entry(proc, &ctx->procs, node) {
 		err = ckpt_task_checkpoint(ctx, proc);
 		if (err)

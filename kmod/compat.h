@@ -115,6 +115,22 @@ static inline struct fown_struct *ckpt_file_owner(struct file *file)
 	hlist_for_each_entry_rcu(timr, &(sig)->posix_timers, list, true)
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define ckpt_vfs_mknod(mnt, dir, dentry, mode) \
+	vfs_mknod(mnt_user_ns(mnt), dir, dentry, mode, 0)
+#define ckpt_notify_change(mnt, dentry, attr) \
+	notify_change(mnt_user_ns(mnt), dentry, attr, NULL)
+#define ckpt_owner_or_capable(mnt, inode) \
+	inode_owner_or_capable(mnt_user_ns(mnt), inode)
+#else
+#define ckpt_vfs_mknod(mnt, dir, dentry, mode) \
+	vfs_mknod(mnt_idmap(mnt), dir, dentry, mode, 0)
+#define ckpt_notify_change(mnt, dentry, attr) \
+	notify_change(mnt_idmap(mnt), dentry, attr, NULL)
+#define ckpt_owner_or_capable(mnt, inode) \
+	inode_owner_or_capable(mnt_idmap(mnt), inode)
+#endif
+
 #ifdef VM_DROPPABLE
 #define CKPT_VM_DROPPABLE	VM_DROPPABLE
 #else

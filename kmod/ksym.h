@@ -111,7 +111,9 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	Y(const struct file_operations, timerfd_fops)		\
 	Y(const struct file_operations, eventpoll_fops)		\
 	Y(const struct vdso_image, vdso_image_64)		\
-	Y(struct hrtimer_cpu_base, hrtimer_bases)
+	Y(struct hrtimer_cpu_base, hrtimer_bases)		\
+	Y(spinlock_t, bsd_socket_locks)				\
+	Y(struct hlist_head, bsd_socket_buckets)
 
 /* functions whose address alone matters: compared or stored, never called */
 #define CKPT_KSYM_ADDRS(Z)			\

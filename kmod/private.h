@@ -255,6 +255,7 @@ enum ckpt_obj_type {
 	CKPT_OBJ_SECCOMP,
 	CKPT_OBJ_PID,
 	CKPT_OBJ_TTY,
+	CKPT_OBJ_UNIX,		/* an AF_UNIX socket */
 };
 
 struct ckpt_obj {

@@ -8,6 +8,7 @@
 #include "arch/arch.h"
 #include "files/files.h"
 #include "mm/mm.h"
+#include "net/net.h"
 #include "task/task.h"
 
 /* a DATA record goes to the object that it belongs to */
@@ -67,6 +68,12 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	{ REC(FILE_PIDFD, ckpt_file_pidfd), .read = ckpt_file_read },
 	{ REC(FILE_EPOLL, ckpt_file_epoll), .read = ckpt_file_read },
 	{ REC(FILE_PIPE, ckpt_file_pipe), .read = ckpt_file_read },
+
+	/* net/ */
+	{ REC(UNIX, ckpt_unix), .read = ckpt_unix_read },
+	{ REC(FILE_UNIX, ckpt_file_unix), .read = ckpt_file_read },
+	{ REC(UNIX_PEER, ckpt_unix_peer), .read = ckpt_unix_peer_read },
+	{ REC(UNIX_QUEUE, ckpt_unix_queue), .read = ckpt_unix_queue_read },
 };
 
 /* the first that matches takes a file */
@@ -78,6 +85,7 @@ const struct ckpt_file_kind * const ckpt_file_kinds[] = {
 	&ckpt_file_timerfd,
 	&ckpt_file_pidfd,
 	&ckpt_file_epoll,
+	&ckpt_file_unix,
 	&ckpt_file_path,
 	NULL
 };
@@ -113,6 +121,12 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	REFUSED("memfd_secret", "memory that the kernel itself is not to read"),
 	REFUSED("mqueue", "POSIX message queues"),
 	REFUSED("anon-inode", "other files that stand for an operation of the kernel"),
+	HANDLED("unix", "AF_UNIX sockets: names, options, queues, credentials"),
+	HANDLED("unix-queue", "passed files, credentials, message boundaries"),
+	REFUSED("unix-peer", "AF_UNIX sockets connected to a process outside"),
+	REFUSED("unix-path", "bound to a file that the caller does not reach"),
+	REFUSED("socket-filter", "BPF filters and maps of sockets"),
+	REFUSED("socket-option", "rare options of sockets"),
 };
 
 /**

@@ -181,7 +181,7 @@ int ckpt_files_leaks(struct ckpt_ctx *ctx)
 	int err;
 
 	list_for_each_entry(obj, &ctx->obj_list, node) {
-		if (obj->type != CKPT_OBJ_INODE || !obj->leak)
+		if (!obj->leak)
 			continue;
 		err = obj->leak(ctx, obj);
 		if (err)

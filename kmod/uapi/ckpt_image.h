@@ -82,8 +82,10 @@ enum ckpt_rec {
 	CKPT_REC_TTY		= 0x322,	/* object */
 
 	CKPT_REC_FILE_UNIX	= 0x400,	/* AF_UNIX socket */
-	CKPT_REC_UNIX_QUEUE	= 0x401,
+	CKPT_REC_UNIX_QUEUE	= 0x401,	/* one message in the queue of a UNIX */
 	CKPT_REC_FILE_INET	= 0x402,	/* AF_INET and AF_INET6 sockets */
+	CKPT_REC_UNIX		= 0x403,	/* object: an AF_UNIX socket, open or not */
+	CKPT_REC_UNIX_PEER	= 0x404,	/* how a UNIX stands to others */
 
 	CKPT_REC_IPC_SHM	= 0x500,
 	CKPT_REC_IPC_SEM	= 0x501,
@@ -591,5 +593,94 @@ struct ckpt_fs {
 	__le32 root_len;
 	__le32 pad;
 };
+
+/* ---- net/ ---- */
+
+/* what all sockets have */
+struct ckpt_sock {
+	__le32 type;		/* SOCK_* */
+	__le32 flags;		/* CKPT_SO_* */
+	__le32 sndbuf;		/* as the kernel counts: twice what was asked for */
+	__le32 rcvbuf;
+	__le32 rcvlowat;
+	__le32 locks;		/* 1: sndbuf was set by the program; 2: rcvbuf */
+	__le32 priority;
+	__le32 mark;
+	__le32 backlog;		/* of listen(), or most queued datagrams */
+	__le32 peek_off;	/* SO_PEEK_OFF, two's complement */
+	__le32 linger;		/* seconds */
+	__le32 mode;		/* of the socket's own inode */
+	__le32 uid;
+	__le32 gid;
+	__le64 rcvtimeo_ns;	/* ~0: none */
+	__le64 sndtimeo_ns;
+};
+
+#define CKPT_SO_PASSCRED	0x1
+#define CKPT_SO_PASSSEC		0x2
+#define CKPT_SO_PASSPIDFD	0x4
+#define CKPT_SO_OOBINLINE	0x8
+#define CKPT_SO_KEEPALIVE	0x10
+#define CKPT_SO_LINGER		0x20
+#define CKPT_SO_BROADCAST	0x40
+#define CKPT_SO_TIMESTAMP	0x80
+#define CKPT_SO_TIMESTAMPNS	0x100
+#define CKPT_SO_TIMESTAMP_NEW	0x200
+#define CKPT_SO_DONTROUTE	0x400
+#define CKPT_SO_RXQ_OVFL	0x800
+#define CKPT_SO_RCVMARK		0x1000
+#define CKPT_SO_ALL		0x1fff
+
+/*
+ * An AF_UNIX socket. Variable: addr_len bytes of its address as getsockname()
+ * gives it after the family, then path_len bytes of path, without NULs.
+ */
+struct ckpt_unix {
+	struct ckpt_sock sk;
+	__le32 flags;		/* CKPT_UNIX_* */
+	__le32 addr_len;
+	__le32 path_len;	/* where the bound socket file is, for the caller */
+	__le32 path_mode;	/* of the socket file */
+	__le32 path_uid;
+	__le32 path_gid;
+};
+
+#define CKPT_UNIX_PATH		0x1	/* bound: can be reached by its path */
+#define CKPT_UNIX_ABSTRACT	0x2	/* bound: can be reached by its abstract address */
+#define CKPT_UNIX_GHOST		0x4	/* closed or outside, but others name it */
+#define CKPT_UNIX_EMBRYO	0x8	/* waits in the backlog of a listener */
+
+struct ckpt_file_unix {
+	struct ckpt_file f;	/* f.inode: the UNIX */
+};
+
+/* one for each UNIX that is not a ghost, after all objects */
+struct ckpt_unix_peer {
+	__le32 peer;		/* objref, 0: none */
+	__le32 listener;	/* objref, of an embryo */
+	__le32 state;		/* 1: connected, 7: not, 10: listens */
+	__le32 shutdown;	/* 1: for receiving; 2: for sending */
+	__le32 err;		/* errno that the next call will report */
+	__le32 cred;		/* objref: who SO_PEERCRED tells, 0: none */
+	__le32 cred_pid;
+	__le32 pad;
+};
+
+/*
+ * One message, in the order of the queue, after all UNIX_PEER. Variable: nfds
+ * __le32 objrefs of passed files, then the data.
+ */
+struct ckpt_unix_queue {
+	__le32 sender;		/* objref */
+	__le32 flags;		/* CKPT_UNIX_MSG_* */
+	__le32 pid;		/* SCM_CREDENTIALS */
+	__le32 uid;
+	__le32 gid;
+	__le32 nfds;
+	__le64 tstamp;		/* ns of CLOCK_REALTIME, 0: none */
+};
+
+#define CKPT_UNIX_MSG_CRED	0x1	/* pid, uid and gid hold something */
+#define CKPT_UNIX_MSG_OOB	0x2	/* one byte sent with MSG_OOB */
 
 #endif /* _UAPI_CKPT_IMAGE_H */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _CKPT_NET_H
+#define _CKPT_NET_H
+
+#include <linux/net.h>
+#include <net/sock.h>
+
+#include "../private.h"
+
+struct sk_buff;
+
+/* sock.c: what all sockets have */
+int ckpt_sock_save(struct ckpt_ctx *ctx, struct task_struct *task,
+		   struct sock *sk, struct ckpt_sock *rec);
+int ckpt_sock_check(struct ckpt_ctx *ctx, const struct ckpt_in *in,
+		    const struct ckpt_sock *rec);
+void ckpt_sock_set(struct sock *sk, const struct ckpt_sock *rec);
+struct pid *ckpt_pid_named(u32 nr);
+const struct cred *ckpt_peer_cred(struct ckpt_ctx *ctx, const struct ckpt_in *in,
+				  u32 ref);
+bool ckpt_may_be(u32 uid, u32 gid);
+
+/* unix.c: AF_UNIX sockets */
+
+/* of a checkpoint: one for each socket, open or not */
+struct ckpt_unix_cp {
+	struct ckpt_obj *file;		/* NULL: not open inside of the tree */
+	struct ckpt_obj *listener;	/* whose backlog it waits in */
+	bool walked;
+	unsigned int n;			/* the queue, with a reference to each */
+	struct sk_buff **skbs;
+};
+
+/* of a restart */
+struct ckpt_unix_rt {
+	struct socket *sock;		/* NULL when it is gone or has become an embryo */
+	struct file *file;		/* owns the socket then */
+	struct sock *peer;		/* with a reference each */
+	struct sock *listener;
+	const struct cred *cred;
+	struct pid *pid;
+	struct ckpt_unix rec;
+	struct ckpt_unix_peer state;
+	bool has_state, settled;
+	struct sockaddr_un *addr;	/* rec.addr_len bytes after the family, and a NUL */
+	char *path;
+};
+
+extern const struct ckpt_file_kind ckpt_file_unix;
+int ckpt_unix_collect(struct ckpt_ctx *ctx);
+struct ckpt_obj *ckpt_unix_add(struct ckpt_ctx *ctx, struct sock *sk,
+			       struct task_struct *task);
+int ckpt_unix_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+int ckpt_unix_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_unix_bind(struct ckpt_ctx *ctx, struct ckpt_unix_rt *rt, struct sock *sk);
+int ckpt_unix_name(struct ckpt_unix_rt *rt, struct sock *sk);
+
+/* unixpeer.c: their connections */
+u32 ckpt_unix_ref(struct ckpt_ctx *ctx, struct sock *sk);
+int ckpt_unix_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+int ckpt_unix_peer_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+struct ckpt_obj *ckpt_unix_get(struct ckpt_ctx *ctx, struct ckpt_in *in,
+			       u32 ref, struct ckpt_obj *like);
+int ckpt_unix_peer_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_unix_late(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+
+/* unixq.c: their queues */
+int ckpt_unix_walk(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+int ckpt_unix_queues(struct ckpt_ctx *ctx);
+int ckpt_unix_queue_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+
+#endif /* _CKPT_NET_H */
