@@ -84,6 +84,20 @@ static inline struct anon_vma_name *ckpt_anon_vma_name(struct vm_area_struct *vm
 #define ckpt_shstk_enabled(t)	false
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define ckpt_path_permission(path, mask) \
+	inode_permission(mnt_user_ns((path)->mnt), d_inode((path)->dentry), mask)
+#else
+#define ckpt_path_permission(path, mask) \
+	inode_permission(mnt_idmap((path)->mnt), d_inode((path)->dentry), mask)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define ckpt_close_on_exec(fd, files, fdt)	close_on_exec(fd, fdt)
+#else
+#define ckpt_close_on_exec(fd, files, fdt)	close_on_exec(fd, files)
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define ckpt_inode_mtime(inode)	((inode)->i_mtime)
 #else

@@ -82,8 +82,7 @@ static int ckpt_fs_lookup(struct ckpt_ctx *ctx, struct ckpt_in *in, const u8 *na
 		return -ENOMEM;
 	err = kern_path(s, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, path);
 	if (!err) {
-		err = inode_permission(mnt_user_ns(path->mnt), d_inode(path->dentry),
-				       MAY_EXEC | MAY_CHDIR);
+		err = ckpt_path_permission(path, MAY_EXEC | MAY_CHDIR);
 		if (err)
 			path_put(path);
 	}

@@ -45,7 +45,7 @@ static struct ckpt_fd_list *ckpt_fds(struct files_struct *files)
 			if (list->n == cap)
 				break;
 			list->fds[list->n].fd = fd;
-			list->fds[list->n].cloexec = close_on_exec(fd, fdt);
+			list->fds[list->n].cloexec = ckpt_close_on_exec(fd, files, fdt);
 			list->fds[list->n++].file = file;
 		}
 		spin_unlock(&files->file_lock);
