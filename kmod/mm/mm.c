@@ -13,6 +13,7 @@
 #include <linux/membarrier.h>
 #include <linux/mm.h>
 #include <linux/pkeys.h>
+#include <linux/prctl.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -32,21 +33,59 @@
 	MEMBARRIER_STATE_PRIVATE_EXPEDITED_SYNC_CORE |				\
 	MEMBARRIER_STATE_PRIVATE_EXPEDITED_RSEQ)
 
+/* the CKPT_MM_* that this kernel can have */
+static const u64 ckpt_mm_flags_known = CKPT_MM_THP_DISABLE
+#ifdef MMF_VM_MERGE_ANY
+	| CKPT_MM_KSM
+#endif
+#ifdef MMF_HAS_MDWE
+	| CKPT_MM_MDWE
+#endif
+#ifdef MMF_HAS_MDWE_NO_INHERIT
+	| CKPT_MM_MDWE_NO_INHERIT
+#endif
+	;
+
 /* what is known of an address space between its records and the end */
 struct ckpt_mm_rt {
 	unsigned int nvmas;
 	struct ckpt_in **vmas;
 	u32 dumpable;
 	u64 def_flags;
+	u64 flags;
 };
 
 /* ---- checkpoint ---- */
+
+#ifdef CONFIG_AIO
+/* what fs/aio.c keeps to itself; the same since 3.16 */
+struct ckpt_kioctx_table {
+	struct rcu_head rcu;
+	unsigned int nr;
+	void __rcu *table[];
+};
+
+/* the table stays when the last context has been destroyed */
+static bool ckpt_mm_has_aio(struct mm_struct *mm)
+{
+	struct ckpt_kioctx_table *t;
+	unsigned int i;
+	bool found = false;
+
+	rcu_read_lock();
+	t = (void *)rcu_dereference(mm->ioctx_table);
+	for (i = 0; t && i < t->nr; i++)
+		found |= !!rcu_access_pointer(t->table[i]);
+	rcu_read_unlock();
+	return found;
+}
+#endif
 
 static int ckpt_mm_refuse(struct ckpt_ctx *ctx, struct task_struct *task,
 			  struct mm_struct *mm)
 {
 #ifdef CONFIG_AIO
-	if (rcu_access_pointer(mm->ioctx_table))
+	if (ckpt_mm_has_aio(mm))
 		return ckpt_refuse(ctx, task, "aio",
 				   "has an asynchronous I/O context (io_setup); close it first");
 #endif
@@ -112,6 +151,18 @@ static u64 ckpt_mm_flags(struct mm_struct *mm)
 
 	if (test_bit(MMF_DISABLE_THP, &mm->flags))
 		flags |= CKPT_MM_THP_DISABLE;
+#ifdef MMF_VM_MERGE_ANY
+	if (test_bit(MMF_VM_MERGE_ANY, &mm->flags))
+		flags |= CKPT_MM_KSM;
+#endif
+#ifdef MMF_HAS_MDWE
+	if (test_bit(MMF_HAS_MDWE, &mm->flags))
+		flags |= CKPT_MM_MDWE;
+#endif
+#ifdef MMF_HAS_MDWE_NO_INHERIT
+	if (test_bit(MMF_HAS_MDWE_NO_INHERIT, &mm->flags))
+		flags |= CKPT_MM_MDWE_NO_INHERIT;
+#endif
 	return flags;
 }
 
@@ -163,6 +214,7 @@ int ckpt_mm_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref)
 #endif
 #ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
 	rec->pkey_map = cpu_to_le32(mm->context.pkey_allocation_map);
+	rec->exec_pkey = cpu_to_le32(max_t(int, mm->context.execute_only_pkey, 0));
 #endif
 	rec->nvmas = cpu_to_le32(mm->map_count);
 	rec->auxv_bytes = cpu_to_le32(auxv);
@@ -213,11 +265,12 @@ static int ckpt_mm_check(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	if (le32_to_cpu(rec->auxv_bytes) != in->var_len ||
 	    in->var_len > CKPT_AUXV_MAX || in->var_len % 16)
 		return ckpt_bad(ctx, in, "the size of the auxiliary vector is out of range");
-	if (le64_to_cpu(rec->flags) & ~(u64)CKPT_MM_THP_DISABLE)
+	if (le64_to_cpu(rec->flags) & ~ckpt_mm_flags_known)
 		return ckpt_bad(ctx, in, "it has flags that this kernel does not know");
 	if (le64_to_cpu(rec->def_flags) & ~(u64)(CKPT_VMA_LOCKED | CKPT_VMA_LOCKONFAULT) ||
 	    le32_to_cpu(rec->dumpable) > 2 ||
 	    le32_to_cpu(rec->coredump_filter) > MMF_DUMP_FILTER_MASK >> MMF_DUMP_FILTER_SHIFT ||
+	    le32_to_cpu(rec->exec_pkey) > 15 ||
 	    le32_to_cpu(rec->membarrier) & ~CKPT_MEMBARRIER_READY)
 		return ckpt_bad(ctx, in, "a setting is out of range");
 	if (le32_to_cpu(rec->nvmas) > INT_MAX / 2)
@@ -252,6 +305,7 @@ static void ckpt_mm_fields(const struct ckpt_mm *rec, const u8 *auxv, u32 auxv_b
 #ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
 	/* key 0 always exists */
 	mm->context.pkey_allocation_map = le32_to_cpu(rec->pkey_map) | 1;
+	mm->context.execute_only_pkey = rec->exec_pkey ? le32_to_cpu(rec->exec_pkey) : -1;
 #endif
 	mmap_write_unlock(mm);
 }
@@ -373,6 +427,7 @@ int ckpt_mm_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 	joined->mm = rt;
 	rt->dumpable = le32_to_cpu(rec->dumpable);
 	rt->def_flags = le64_to_cpu(rec->def_flags);
+	rt->flags = le64_to_cpu(rec->flags);
 	ckpt_mm_empty();
 	obj = ckpt_obj_put(ctx, in, CKPT_OBJ_MM, joined, NULL);
 	if (IS_ERR(obj))
@@ -411,6 +466,28 @@ int ckpt_mm_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 	return ckpt_mm_exe(ctx, in, le32_to_cpu(rec->exe));
 }
 
+/* what would be in the way of restoring mappings */
+static int ckpt_mm_late_flags(struct ckpt_ctx *ctx, u64 flags)
+{
+	int err = 0;
+
+#ifdef MMF_VM_MERGE_ANY
+	if (flags & CKPT_MM_KSM)
+		err = ckpt_arch_syscall(__NR_prctl, PR_SET_MEMORY_MERGE, 1, 0, 0, 0, 0);
+	if (err)
+		return ckpt_err(ctx, err, "memory cannot be merged (PR_SET_MEMORY_MERGE)");
+#endif
+#ifdef MMF_HAS_MDWE
+	if (flags & CKPT_MM_MDWE)
+		set_bit(MMF_HAS_MDWE, &current->mm->flags);
+#endif
+#ifdef MMF_HAS_MDWE_NO_INHERIT
+	if (flags & CKPT_MM_MDWE_NO_INHERIT)
+		set_bit(MMF_HAS_MDWE_NO_INHERIT, &current->mm->flags);
+#endif
+	return err;
+}
+
 /**
  * ckpt_mm_late() - what an address space needs when its pages are there
  * @ctx: the restart
@@ -437,7 +514,7 @@ int ckpt_mm_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 	if (mm->def_flags & CKPT_VMA_LOCKONFAULT)
 		current->mm->def_flags |= VM_LOCKONFAULT;
 	mmap_write_unlock(current->mm);
-	return 0;
+	return ckpt_mm_late_flags(ctx, mm->flags);
 }
 
 /**

@@ -234,14 +234,15 @@ static int ckpt_pages_write(struct ckpt_ctx *ctx, struct mm_struct *mm,
 /*
  * The pages that the tasks write while the snapshot lives are charged to them
  * a second time: without room for that in their cgroup they would be killed.
+ * need is that of all address spaces, which may well be of one cgroup.
  */
-static bool ckpt_has_headroom(struct mm_struct *mm)
+static bool ckpt_has_headroom(struct mm_struct *mm, unsigned long need)
 {
 #ifdef CONFIG_MEMCG
-	unsigned long need = get_mm_counter(mm, MM_ANONPAGES);
-	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(mm), *m;
-	bool fits = true;
+	struct mem_cgroup *memcg, *m;
+	bool fits = need <= si_mem_available();
 
+	memcg = get_mem_cgroup_from_mm(mm);
 	for (m = memcg; m && fits; m = parent_mem_cgroup(m))
 		if (READ_ONCE(m->memory.max) != PAGE_COUNTER_MAX &&
 		    page_counter_read(&m->memory) + need > READ_ONCE(m->memory.max))
@@ -250,7 +251,7 @@ static bool ckpt_has_headroom(struct mm_struct *mm)
 		css_put(&memcg->css);
 	return fits;
 #else
-	return true;
+	return need <= si_mem_available();
 #endif
 }
 
@@ -264,10 +265,14 @@ static bool ckpt_has_headroom(struct mm_struct *mm)
 int ckpt_mm_capture(struct ckpt_ctx *ctx, bool snapshot)
 {
 	struct ckpt_mm_save *save;
+	unsigned long need = 0;
 	int err;
 
 	if (!snapshot || (ctx->rq.flags & CKPT_F_CHECK))
 		return 0;
+	list_for_each_entry(save, &ctx->mms, node)
+		if (save->mm)
+			need += get_mm_counter(save->mm, MM_ANONPAGES);
 	list_for_each_entry(save, &ctx->mms, node) {
 		if (save->file) {
 			err = ckpt_shmem_capture(ctx, save);
@@ -275,7 +280,7 @@ int ckpt_mm_capture(struct ckpt_ctx *ctx, bool snapshot)
 				return err;
 			continue;
 		}
-		if (ckpt_has_headroom(save->mm)) {
+		if (ckpt_has_headroom(save->mm, need)) {
 			save->snap = ckpt_snapshot(save->mm);
 			if (!IS_ERR(save->snap))
 				continue;
@@ -286,7 +291,7 @@ int ckpt_mm_capture(struct ckpt_ctx *ctx, bool snapshot)
 			ckpt_log(ctx, "no snapshot of memory (error %d): it is written while the tasks are stopped",
 				 -err);
 		} else {
-			ckpt_log(ctx, "the memory cgroup has no room for a snapshot: memory is written while the tasks are stopped");
+			ckpt_log(ctx, "there is no room for a snapshot, here or in the memory cgroup: memory is written while the tasks are stopped");
 		}
 		ctx->no_snapshot = true;
 	}
@@ -444,7 +449,7 @@ int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 			mmap_read_lock(current->mm);
 			vma = find_vma(current->mm, addr);
 			if (!vma || vma->vm_start > addr ||
-			    vma->vm_flags & (VM_SHARED | VM_PFNMAP | VM_IO | VM_MIXEDMAP | VM_HUGETLB)) {
+			    vma->vm_flags & (VM_MAYSHARE | VM_PFNMAP | VM_IO | VM_MIXEDMAP | VM_HUGETLB)) {
 				mmap_read_unlock(current->mm);
 				return ckpt_bad(ctx, in, "a page is outside of private memory");
 			}

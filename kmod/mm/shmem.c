@@ -20,8 +20,11 @@
 #include "../ksym.h"
 
 #define CKPT_SHMEM_NAME_MAX	249
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC	0
+#endif
 #define CKPT_SEALS_ALL	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | \
-			 F_SEAL_FUTURE_WRITE)
+			 F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)
 
 struct ckpt_shmem_copy {
 	struct list_head node;
@@ -35,6 +38,29 @@ static bool ckpt_shmem_match(struct file *file)
 
 	return S_ISREG(file_inode(file)->i_mode) && sb->s_magic == TMPFS_MAGIC &&
 	       sb->s_flags & SB_KERNMOUNT;
+}
+
+/* every file of it must be inside; one more is ours */
+static int ckpt_shmem_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct dentry *dentry = obj->priv;
+
+	if (d_count(dentry) <= obj->users + 1)
+		return 0;
+	return ckpt_refuse(ctx, obj->task, "shmem",
+			   "shared memory %pd is also open outside of the tree", dentry);
+}
+
+/* and so must every descriptor and mapping of a file */
+static int ckpt_shmem_file_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct file *file = obj->ptr;
+
+	if (file_count(file) <= obj->users)
+		return 0;
+	return ckpt_refuse(ctx, obj->task, "shmem",
+			   "shared memory %pD is also used outside of the tree (%u of %ld references inside)",
+			   file, obj->users, (long)file_count(file));
 }
 
 static int ckpt_shmem_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
@@ -51,8 +77,16 @@ static int ckpt_shmem_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	if (!inode)
 		return -ENOMEM;
 	obj->priv = inode;
+	obj->leak = ckpt_shmem_file_leak;
 	if (!new)
 		return 0;
+	inode->priv = file->f_path.dentry;
+	inode->leak = ckpt_shmem_leak;
+#ifdef CONFIG_NUMA
+	if (!RB_EMPTY_ROOT(&SHMEM_I(file_inode(file))->policy.root))
+		return ckpt_refuse(ctx, obj->task, "mempolicy",
+				   "shared memory %pD has a NUMA policy (mbind)", file);
+#endif
 	save = kzalloc(sizeof(*save), GFP_KERNEL);
 	if (!save)
 		return -ENOMEM;
@@ -231,6 +265,24 @@ static int ckpt_shmem_late(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	return 0;
 }
 
+/* the owner matters to those who open it through /proc */
+static void ckpt_shmem_owner(struct ckpt_ctx *ctx, struct inode *inode,
+			     const struct ckpt_shmem *s)
+{
+	kuid_t uid = make_kuid(&init_user_ns, le32_to_cpu(s->uid));
+	kgid_t gid = make_kgid(&init_user_ns, le32_to_cpu(s->gid));
+
+	if (uid_eq(uid, inode->i_uid) && gid_eq(gid, inode->i_gid))
+		return;
+	if (capable(CAP_CHOWN) && uid_valid(uid) && gid_valid(gid)) {
+		inode->i_uid = uid;
+		inode->i_gid = gid;
+	} else {
+		ckpt_log(ctx, "shared memory of user %u and group %u is now the caller's",
+			 le32_to_cpu(s->uid), le32_to_cpu(s->gid));
+	}
+}
+
 /**
  * ckpt_shmem_read() - make a shared memory object
  * @ctx: the restart
@@ -261,6 +313,7 @@ int ckpt_shmem_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 				in->offset, le64_to_cpu(s->size));
 	inode = file_inode(file);
 	inode->i_mode = S_IFREG | le32_to_cpu(s->mode);
+	ckpt_shmem_owner(ctx, inode, s);
 	if (flags & CKPT_SHMEM_MEMFD) {
 		file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
 		file->f_flags |= O_LARGEFILE;
@@ -324,7 +377,7 @@ static struct file *ckpt_shmem_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	const struct ckpt_file_shmem *rec = (const void *)in->fixed;
 	unsigned int mode = le32_to_cpu(rec->f.flags) & O_ACCMODE;
 	struct ckpt_obj *obj;
-	struct file *first;
+	struct file *first, *file;
 
 	obj = ckpt_obj_get(ctx, in, le32_to_cpu(rec->f.inode), CKPT_OBJ_INODE);
 	if (IS_ERR(obj))
@@ -338,7 +391,14 @@ static struct file *ckpt_shmem_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		ckpt_bad(ctx, in, "its access mode is out of range");
 		return ERR_PTR(-EBADMSG);
 	}
-	return dentry_open(&first->f_path, mode | O_LARGEFILE, current_cred());
+	if (le64_to_cpu(rec->f.pos) > MAX_LFS_FILESIZE) {
+		ckpt_bad(ctx, in, "its position is out of range");
+		return ERR_PTR(-EBADMSG);
+	}
+	file = dentry_open(&first->f_path, mode | O_LARGEFILE, current_cred());
+	if (!IS_ERR(file))
+		file->f_pos = le64_to_cpu(rec->f.pos);
+	return file;
 }
 
 const struct ckpt_file_kind ckpt_file_shmem = {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Saves: mappings: anonymous, of files (private and shared), of shared memory,
- * the vDSO; protection, growth, mlock, madvise advice, names, protection keys.
+ * the vDSO; protection, growth, mlock, madvise advice, names, protection keys,
+ * NUMA policy, seals of mseal().
  * Refuses: device memory, userfaultfd ranges, hugetlb pages, SysV segments,
- * AIO rings and other special mappings.
+ * AIO rings and other special mappings, and flags that are not known.
  * Locks: mmap_lock, held by the caller at checkpoint.
  */
 #include <linux/hugetlb.h>
@@ -22,6 +23,7 @@
 #include "../files/files.h"
 #include "../ksym.h"
 
+#define CKPT_MASK_MAX	1024	/* bytes of a node mask */
 #define CKPT_NAME_MAX	80	/* as prctl(PR_SET_VMA_ANON_NAME) has it, with the NUL */
 
 /* flags that mean the same on both sides */
@@ -33,13 +35,14 @@ static const struct {
 	{ VM_READ,	CKPT_VMA_READ,		-1 },
 	{ VM_WRITE,	CKPT_VMA_WRITE,		-1 },
 	{ VM_EXEC,	CKPT_VMA_EXEC,		-1 },
-	{ VM_SHARED,	CKPT_VMA_SHARED,	-1 },
+	/* VM_SHARED is missing where nobody can write */
+	{ VM_MAYSHARE,	CKPT_VMA_SHARED,	-1 },
 	{ VM_MAYWRITE,	CKPT_VMA_MAYWRITE,	-1 },
 	{ VM_GROWSDOWN,	CKPT_VMA_GROWSDOWN,	-1 },
 	{ VM_LOCKED,	CKPT_VMA_LOCKED,	-1 },
 	{ VM_LOCKONFAULT, CKPT_VMA_LOCKONFAULT,	-1 },
 	{ VM_NORESERVE,	CKPT_VMA_NORESERVE,	-1 },
-	{ VM_SYNC,	CKPT_VMA_SYNC,		-1 },
+	{ VM_ACCOUNT,	CKPT_VMA_ACCOUNT,	-1 },
 	{ VM_DONTCOPY,	CKPT_VMA_DONTFORK,	MADV_DONTFORK },
 	{ VM_WIPEONFORK, CKPT_VMA_WIPEONFORK,	MADV_WIPEONFORK },
 	{ VM_DONTDUMP,	CKPT_VMA_DONTDUMP,	MADV_DONTDUMP },
@@ -48,7 +51,26 @@ static const struct {
 	{ VM_HUGEPAGE,	CKPT_VMA_HUGEPAGE,	MADV_HUGEPAGE },
 	{ VM_NOHUGEPAGE, CKPT_VMA_NOHUGEPAGE,	MADV_NOHUGEPAGE },
 	{ VM_MERGEABLE,	CKPT_VMA_MERGEABLE,	MADV_MERGEABLE },
+#ifdef VM_DROPPABLE
+	{ VM_DROPPABLE,	CKPT_VMA_DROPPABLE,	-1 },
+#endif
+#ifdef VM_SEALED
+	{ VM_SEALED,	CKPT_VMA_SEALED,	-1 },
+#endif
 };
+
+/* flags that the kernel sets by itself when a mapping is made again */
+#define CKPT_VM_IMPLIED	(VM_MAYREAD | VM_MAYEXEC | VM_SHARED | VM_SOFTDIRTY | ARCH_VM_PKEY_FLAGS)
+
+static unsigned long ckpt_vma_unknown(struct vm_area_struct *vma)
+{
+	unsigned long flags = vma->vm_flags & ~CKPT_VM_IMPLIED;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_vma_flags); i++)
+		flags &= ~ckpt_vma_flags[i].vm;
+	return flags;
+}
 
 /**
  * ckpt_vma_has_pages() - whether page data belongs to a mapping
@@ -102,9 +124,16 @@ static bool ckpt_vma_supported(struct ckpt_ctx *ctx, struct task_struct *task,
 			    vma->vm_start, name ? ": " : "", name ? name : "");
 		return false;
 	}
-	if (vma_policy(vma)) {
-		ckpt_refuse(ctx, task, "mempolicy", "memory at %#lx has a NUMA policy of its own (mbind)",
+#ifdef CONFIG_NUMA
+	if (vma_policy(vma) && vma_policy(vma)->home_node != NUMA_NO_NODE) {
+		ckpt_refuse(ctx, task, "mempolicy", "memory at %#lx has a home node (set_mempolicy_home_node)",
 			    vma->vm_start);
+		return false;
+	}
+#endif
+	if (ckpt_vma_unknown(vma)) {
+		ckpt_refuse(ctx, task, "vma-flags", "memory at %#lx has flags %#lx, which are not known",
+			    vma->vm_start, ckpt_vma_unknown(vma));
 		return false;
 	}
 	return true;
@@ -118,6 +147,23 @@ int ckpt_vma_collect(struct ckpt_ctx *ctx, struct task_struct *task,
 	return ckpt_file_collect(ctx, vma->vm_file, task);
 }
 
+/* a node mask as mbind() takes it; returns its size */
+static u32 ckpt_vma_policy(struct vm_area_struct *vma, __le32 *mode, nodemask_t *mask)
+{
+#ifdef CONFIG_NUMA
+	struct mempolicy *pol = vma_policy(vma);
+
+	if (pol) {
+		*mode = cpu_to_le32(pol->mode | (pol->flags & MPOL_MODE_FLAGS));
+		*mask = pol->flags & (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES) ?
+			pol->w.user_nodemask : pol->nodes;
+		return pol->mode == MPOL_LOCAL ? 0 :
+			BITS_TO_LONGS(nr_node_ids) * sizeof(long);
+	}
+#endif
+	return 0;
+}
+
 int ckpt_vma_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task,
 			struct vm_area_struct *vma, u32 mm_ref)
 {
@@ -125,12 +171,20 @@ int ckpt_vma_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task,
 	size_t len = name ? strlen(name->name) : 0;
 	struct ckpt_obj *file = NULL;
 	struct ckpt_vma *rec;
+	nodemask_t mask;
+	__le32 policy = 0;
+	u32 mask_bytes;
 	u64 flags = 0;
 	unsigned int i;
 
-	rec = ckpt_out(ctx, CKPT_REC_VMA, mm_ref, sizeof(*rec), len);
+	mask_bytes = ckpt_vma_policy(vma, &policy, &mask);
+	rec = ckpt_out(ctx, CKPT_REC_VMA, mm_ref, sizeof(*rec), len + mask_bytes);
 	if (!rec)
 		return -ENOMEM;
+	rec->mempolicy_mode = policy;
+	rec->mask_bytes = cpu_to_le32(mask_bytes);
+	/* x86 is little endian: the longs are the mask in bytes */
+	memcpy((u8 *)(rec + 1) + len, &mask, mask_bytes);
 	for (i = 0; i < ARRAY_SIZE(ckpt_vma_flags); i++)
 		if (vma->vm_flags & ckpt_vma_flags[i].vm)
 			flags |= ckpt_vma_flags[i].image;
@@ -160,6 +214,7 @@ static int ckpt_vma_check(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	const struct ckpt_vma *rec = (const void *)in->fixed;
 	u64 start = le64_to_cpu(rec->start), end = le64_to_cpu(rec->end);
 	u64 flags = le64_to_cpu(rec->flags), known = 0;
+	u32 mask_bytes = le32_to_cpu(rec->mask_bytes);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(ckpt_vma_flags); i++)
@@ -178,8 +233,11 @@ static int ckpt_vma_check(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		return ckpt_bad(ctx, in, "shared memory without an object");
 	if (le32_to_cpu(rec->pkey) >= 16)
 		return ckpt_bad(ctx, in, "its protection key is out of range");
-	if (in->var_len >= CKPT_NAME_MAX ||
-	    (in->var_len && memchr(in->var, 0, in->var_len)))
+	if (mask_bytes > in->var_len || mask_bytes > CKPT_MASK_MAX ||
+	    (mask_bytes && !rec->mempolicy_mode))
+		return ckpt_bad(ctx, in, "the size of its node mask is out of range");
+	if (in->var_len - mask_bytes >= CKPT_NAME_MAX ||
+	    (in->var_len && memchr(in->var, 0, in->var_len - mask_bytes)))
 		return ckpt_bad(ctx, in, "its name is too long or has a NUL");
 	return 0;
 }
@@ -191,23 +249,64 @@ static unsigned long ckpt_vma_prot(u64 flags)
 	       (flags & CKPT_VMA_EXEC ? PROT_EXEC : 0);
 }
 
-static int ckpt_vma_name(struct ckpt_in *in, unsigned long start, unsigned long len)
+/* gives a mapping its name and NUMA policy, which must stand in user memory for that */
+static int ckpt_vma_extra(struct ckpt_ctx *ctx, struct ckpt_in *in)
 {
-	unsigned long page;
+	const struct ckpt_vma *rec = (const void *)in->fixed;
+	unsigned long start = le64_to_cpu(rec->start), page = 0;
+	unsigned long len = le64_to_cpu(rec->end) - start;
+	u32 mask = le32_to_cpu(rec->mask_bytes), name = in->var_len - mask;
 	int err = 0;
 
-	/* the kernel wants the name in user memory */
-	page = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
-	if (IS_ERR_VALUE(page))
-		return page;
-	if (copy_to_user((void __user *)page, in->var, in->var_len))
-		err = -EFAULT;
-	if (!err)
+	if (in->var_len) {
+		page = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+		if (IS_ERR_VALUE(page))
+			return page;
+		/* the name ends with a NUL, since the page is new */
+		if (copy_to_user((void __user *)page, in->var, name) ||
+		    copy_to_user((void __user *)(page + CKPT_NAME_MAX), in->var + name, mask))
+			err = -EFAULT;
+	}
+	if (!err && name) {
 		err = ckpt_arch_syscall(__NR_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME,
 					start, len, page, 0);
-	vm_munmap(page, PAGE_SIZE);
+		if (err == -EINVAL) {
+			ckpt_log(ctx, "this kernel keeps no names of memory: the one at %#lx is lost",
+				 start);
+			err = 0;
+		}
+	}
+	if (!err && rec->mempolicy_mode) {
+		err = ckpt_arch_syscall(__NR_mbind, start, len, le32_to_cpu(rec->mempolicy_mode),
+					mask ? page + CKPT_NAME_MAX : 0,
+					mask ? mask * BITS_PER_BYTE + 1 : 0, 0);
+		if (err)
+			ckpt_err(ctx, err, "image offset %llu: the NUMA policy of memory at %#lx cannot be set",
+				 in->offset, start);
+	}
+	if (page)
+		vm_munmap(page, PAGE_SIZE);
 	return err;
+}
+
+/*
+ * A seal or an old kernel's rule has made a shared mapping read-only for good,
+ * though its file can be written: it is made from a file that cannot.
+ */
+static struct file *ckpt_vma_file(struct file *file, u64 vm)
+{
+	if ((vm & (CKPT_VMA_SHARED | CKPT_VMA_MAYWRITE)) == CKPT_VMA_SHARED &&
+	    file->f_mode & FMODE_WRITE)
+		return dentry_open(&file->f_path, O_RDONLY | O_LARGEFILE, file->f_cred);
+	return get_file(file);
+}
+
+/* advice that does not change what a program sees may be missing in a kernel */
+static bool ckpt_vma_advice_lost(int advice, int err)
+{
+	return err == -EINVAL && (advice == MADV_HUGEPAGE || advice == MADV_NOHUGEPAGE ||
+				  advice == MADV_MERGEABLE);
 }
 
 /**
@@ -223,6 +322,7 @@ int ckpt_vma_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	unsigned long start, len, prot, flags, addr;
 	struct ckpt_obj *obj;
 	struct file *file = NULL;
+	bool account;
 	u64 vm;
 	unsigned int i;
 	int err;
@@ -237,6 +337,10 @@ int ckpt_vma_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	vm = le64_to_cpu(rec->flags);
 	prot = ckpt_vma_prot(vm);
 	flags = MAP_FIXED_NOREPLACE | (vm & CKPT_VMA_SHARED ? MAP_SHARED : MAP_PRIVATE);
+#ifdef MAP_DROPPABLE
+	if (vm & CKPT_VMA_DROPPABLE)
+		flags = MAP_FIXED_NOREPLACE | MAP_DROPPABLE;
+#endif
 	if (vm & CKPT_VMA_GROWSDOWN)
 		flags |= MAP_GROWSDOWN;
 	if (vm & CKPT_VMA_NORESERVE)
@@ -245,30 +349,42 @@ int ckpt_vma_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		obj = ckpt_obj_get(ctx, in, le32_to_cpu(rec->file), CKPT_OBJ_FILE);
 		if (IS_ERR(obj))
 			return PTR_ERR(obj);
-		file = obj->ptr;
+		file = ckpt_vma_file(obj->ptr, vm);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
 	} else {
 		flags |= MAP_ANONYMOUS;
 	}
-	addr = vm_mmap(file, start, len, prot, flags, le64_to_cpu(rec->offset));
+	/* memory that was once writable counts as committed for ever */
+	account = (vm & CKPT_VMA_ACCOUNT) && !(vm & (CKPT_VMA_WRITE | CKPT_VMA_SHARED));
+	addr = vm_mmap(file, start, len, account ? PROT_READ | PROT_WRITE : prot, flags,
+		       le64_to_cpu(rec->offset));
+	if (file)
+		fput(file);
 	if (addr != start)
 		return ckpt_err(ctx, IS_ERR_VALUE(addr) ? (long)addr : -EEXIST,
 				"image offset %llu: cannot map %#lx bytes at %#lx",
 				in->offset, len, start);
+	if (account) {
+		err = ckpt_arch_syscall(__NR_mprotect, start, len, prot, 0, 0, 0);
+		if (err)
+			return ckpt_err(ctx, err, "image offset %llu: cannot protect memory at %#lx",
+					in->offset, start);
+	}
 	for (i = 0; i < ARRAY_SIZE(ckpt_vma_flags); i++) {
 		if (ckpt_vma_flags[i].advice < 0 || !(vm & ckpt_vma_flags[i].image))
 			continue;
 		err = K(do_madvise)(current->mm, start, len, ckpt_vma_flags[i].advice);
+		if (ckpt_vma_advice_lost(ckpt_vma_flags[i].advice, err)) {
+			ckpt_log(ctx, "this kernel knows no madvise %d: that of memory at %#lx is lost",
+				 ckpt_vma_flags[i].advice, start);
+			continue;
+		}
 		if (err)
 			return ckpt_err(ctx, err, "image offset %llu: madvise %d of memory at %#lx fails",
 					in->offset, ckpt_vma_flags[i].advice, start);
 	}
-	if (in->var_len && !rec->file) {
-		err = ckpt_vma_name(in, start, len);
-		if (err)
-			return ckpt_err(ctx, err, "image offset %llu: cannot name memory at %#lx",
-					in->offset, start);
-	}
-	return 0;
+	return ckpt_vma_extra(ctx, in);
 }
 
 /**
@@ -304,5 +420,10 @@ int ckpt_vma_late(struct ckpt_ctx *ctx, struct ckpt_in *in)
 			return ckpt_err(ctx, err, "image offset %llu: cannot set the protection key of memory at %#lx",
 					in->offset, start);
 	}
+#ifdef VM_SEALED
+	/* last of all: nothing can change it any more */
+	if (vm & CKPT_VMA_SEALED)
+		return ckpt_arch_syscall(__NR_mseal, start, len, 0, 0, 0, 0);
+#endif
 	return 0;
 }

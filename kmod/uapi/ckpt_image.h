@@ -372,14 +372,18 @@ struct ckpt_mm {
 	__le32 membarrier;
 	__le32 nvmas;
 	__le32 auxv_bytes;
-	__le32 pad;
+	__le32 exec_pkey;	/* the key of memory that may only be executed, 0: none */
 };
 
 #define CKPT_MM_THP_DISABLE	0x1
 #define CKPT_MM_KSM		0x2	/* PR_SET_MEMORY_MERGE */
-#define CKPT_MM_MDWE		0x4
+#define CKPT_MM_MDWE		0x4	/* PR_SET_MDWE */
+#define CKPT_MM_MDWE_NO_INHERIT	0x8
 
-/* variable: name of an anonymous mapping, without NUL */
+/*
+ * variable: name of an anonymous mapping, without NUL, then mask_bytes of the
+ * node mask of its NUMA policy, bit n of byte n/8 is node n
+ */
 struct ckpt_vma {
 	__le64 start, end;
 	__le64 offset;		/* in the file, bytes */
@@ -387,10 +391,10 @@ struct ckpt_vma {
 	__le32 file;		/* objref, 0: anonymous */
 	__le32 pkey;
 	__le32 kind;		/* CKPT_VMAK_* */
-	__le32 mempolicy_mode;
+	__le32 mempolicy_mode;	/* MPOL_* with MPOL_F_*, 0: none */
 	__le64 huge_size;
 	__le32 parent_mm;	/* objref of the mm it shares COW pages with, 0: none */
-	__le32 pad;
+	__le32 mask_bytes;
 };
 
 #define CKPT_VMA_READ		0x00001
@@ -413,6 +417,7 @@ struct ckpt_vma {
 #define CKPT_VMA_SYNC		0x20000
 #define CKPT_VMA_DROPPABLE	0x40000
 #define CKPT_VMA_SEALED		0x80000
+#define CKPT_VMA_ACCOUNT	0x100000	/* counts as committed memory */
 
 #define CKPT_VMAK_ANON		0	/* private anonymous */
 #define CKPT_VMAK_FILE		1	/* private or shared mapping of a file */
