@@ -321,7 +321,7 @@ type MM struct {
 	Membarrier     uint32 `json:"membarrier"`
 	Nvmas          uint32 `json:"nvmas"`
 	AuxvBytes      uint32 `json:"auxv_bytes"`
-	Pad            uint32 `json:"pad"`
+	ExecPKEY       uint32 `json:"exec_pkey"` // the key of memory that may only be executed, 0: none
 }
 
 // VMA is struct ckpt_vma of ckpt_image.h.
@@ -332,11 +332,11 @@ type VMA struct {
 	Flags         uint64 `json:"flags"`              // CKPT_VMA_*
 	File          uint32 `json:"file" ckpt:"objref"` // objref, 0: anonymous
 	PKEY          uint32 `json:"pkey"`
-	Kind          uint32 `json:"kind"` // CKPT_VMAK_*
-	MempolicyMode uint32 `json:"mempolicy_mode"`
+	Kind          uint32 `json:"kind"`           // CKPT_VMAK_*
+	MempolicyMode uint32 `json:"mempolicy_mode"` // MPOL_* with MPOL_F_*, 0: none
 	HugeSize      uint64 `json:"huge_size"`
 	ParentMM      uint32 `json:"parent_mm" ckpt:"objref"` // objref of the mm it shares COW pages with, 0: none
-	Pad           uint32 `json:"pad"`
+	MaskBytes     uint32 `json:"mask_bytes"`
 }
 
 // Pages is struct ckpt_pages of ckpt_image.h.
@@ -598,7 +598,8 @@ const (
 	SyscallAlarmNanosleep = 7
 	MMTHPDisable          = 0x1
 	MMKSM                 = 0x2 // PR_SET_MEMORY_MERGE
-	MMMDWE                = 0x4
+	MMMDWE                = 0x4 // PR_SET_MDWE
+	MMMDWENoInherit       = 0x8
 	VMARead               = 0x00001
 	VMAWrite              = 0x00002
 	VMAExec               = 0x00004
@@ -619,11 +620,12 @@ const (
 	VMASync               = 0x20000
 	VMADroppable          = 0x40000
 	VMASealed             = 0x80000
-	VmakAnon              = 0    // private anonymous
-	VmakFile              = 1    // private or shared mapping of a file
-	VmakVDSO              = 2    // vdso or vvar: nothing to map
-	VmakHugetlb           = 3    // anonymous hugetlb, private
-	PagesMax              = 1024 // largest npages, and so nruns
+	VMAAccount            = 0x100000 // counts as committed memory
+	VmakAnon              = 0        // private anonymous
+	VmakFile              = 1        // private or shared mapping of a file
+	VmakVDSO              = 2        // vdso or vvar: nothing to map
+	VmakHugetlb           = 3        // anonymous hugetlb, private
+	PagesMax              = 1024     // largest npages, and so nruns
 	ShmemMemfd            = 0x1
 	ShmemNoreserve        = 0x2
 	ShmemHugetlb          = 0x4

@@ -110,10 +110,20 @@ static inline struct fown_struct *ckpt_file_owner(struct file *file)
 {
 	return &file->f_owner;
 }
+
+static inline int ckpt_file_owner_alloc(struct file *file)
+{
+	return 0;
+}
 #else
 static inline struct fown_struct *ckpt_file_owner(struct file *file)
 {
 	return READ_ONCE(file->f_owner);
+}
+
+static inline int ckpt_file_owner_alloc(struct file *file)
+{
+	return file_f_owner_allocate(file);
 }
 #endif
 

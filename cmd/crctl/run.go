@@ -108,7 +108,8 @@ func codeOf(err error) int {
 		return exitNotLoaded
 	}
 	var oe *netlinkapi.OperationError
-	if errors.As(err, &oe) && len(oe.Refused) > 0 {
+	// ESTALE: a file is not what it was at the checkpoint
+	if errors.As(err, &oe) && (len(oe.Refused) > 0 || oe.Errno == unix.ESTALE) {
 		return exitRefused
 	}
 	return exitFailed

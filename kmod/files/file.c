@@ -80,7 +80,11 @@ static const char *ckpt_file_what(struct file *file)
 		return "namespace";
 	case HUGETLBFS_MAGIC:
 		return "hugetlb";
+	case SECRETMEM_MAGIC:
+		return "secretmem";
 	}
+	if (ckpt_pseudo_fs(inode->i_sb))
+		return "pseudo-file";
 	return "file";
 }
 
@@ -136,6 +140,29 @@ int ckpt_file_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	return obj->kind->checkpoint(ctx, obj);
 }
 
+/* tells whether anybody gets the signals of a file */
+static bool ckpt_owner_lives(struct ckpt_ctx *ctx, struct fown_struct *own, bool *outside)
+{
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+	bool lives;
+
+	rcu_read_lock();
+	lives = own->pid && pid_task(own->pid, own->pid_type);
+	rcu_read_unlock();
+	if (!lives)
+		return false;
+	list_for_each_entry(proc, &ctx->procs, node) {
+		if (own->pid_type == PIDTYPE_PGID && task_pgrp(proc->leader) == own->pid)
+			return true;
+		list_for_each_entry(t, &proc->threads, node)
+			if (task_pid(t->task) == own->pid)
+				return true;
+	}
+	*outside = true;
+	return true;
+}
+
 /**
  * ckpt_file_common() - fill in what all files have
  * @ctx: the checkpoint
@@ -149,7 +176,7 @@ int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 {
 	struct file *file = obj->ptr;
 	struct fown_struct *own;
-	pid_t pid;
+	bool outside = false;
 
 	f->flags = cpu_to_le32(file->f_flags & CKPT_FILE_FLAGS);
 	f->pos = cpu_to_le64(file->f_pos);
@@ -157,15 +184,19 @@ int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 	if (!own)
 		return 0;
 	read_lock(&own->lock);
-	pid = pid_vnr(own->pid);
-	if (own->pid) {
+	/* an owner that has died is none, as F_GETOWN has it, too */
+	if (ckpt_owner_lives(ctx, own, &outside)) {
 		f->owner_type = cpu_to_le32(own->pid_type + 1);
-		f->owner_pid = cpu_to_le32(pid);
+		f->owner_pid = cpu_to_le32(pid_vnr(own->pid));
 		f->owner_uid = cpu_to_le32(from_kuid(&init_user_ns, own->uid));
 		f->owner_euid = cpu_to_le32(from_kuid(&init_user_ns, own->euid));
 	}
 	f->owner_sig = cpu_to_le32(own->signum);
 	read_unlock(&own->lock);
+	if (outside)
+		ckpt_refuse(ctx, obj->task, "owner",
+			    "signals of %pD go to process %u outside of the tree (F_SETOWN)",
+			    file, le32_to_cpu(f->owner_pid));
 	return 0;
 }
 
@@ -200,27 +231,52 @@ static void ckpt_file_put(struct ckpt_obj *obj)
 	fput(obj->ptr);
 }
 
+static int ckpt_owner_set(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
+			  const struct ckpt_file *f)
+{
+	enum pid_type type = le32_to_cpu(f->owner_type) - 1;
+	kuid_t uid = make_kuid(&init_user_ns, le32_to_cpu(f->owner_uid));
+	kuid_t euid = make_kuid(&init_user_ns, le32_to_cpu(f->owner_euid));
+	struct file *file = obj->ptr;
+	struct fown_struct *own;
+	struct pid *pid;
+	int err;
+
+	err = ckpt_file_owner_alloc(file);
+	if (err)
+		return err;
+	own = ckpt_file_owner(file);
+	if (f->owner_type) {
+		rcu_read_lock();
+		pid = get_pid(find_vpid(le32_to_cpu(f->owner_pid)));
+		rcu_read_unlock();
+		if (!pid)
+			return ckpt_err(ctx, -ESRCH, "object %u: process %u, who owns the signals of a file, is not there",
+					obj->objref, le32_to_cpu(f->owner_pid));
+		__f_setown(file, pid, type, 1);
+		put_pid(pid);
+		/* their rights decide whom it may signal: never more than the caller's */
+		if (capable(CAP_SETUID) && uid_valid(uid) && uid_valid(euid)) {
+			write_lock_irq(&own->lock);
+			own->uid = uid;
+			own->euid = euid;
+			write_unlock_irq(&own->lock);
+		}
+	}
+	own->signum = le32_to_cpu(f->owner_sig);
+	return 0;
+}
+
 /* the owner may be a process of the tree, so this waits until all exist */
 static int ckpt_file_late(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
 	struct ckpt_file *f = obj->owner;
-	struct file *file = obj->ptr;
-	struct pid *pid;
 	int err = 0;
 
-	if (f && f->owner_type) {
-		enum pid_type type = le32_to_cpu(f->owner_type) - 1;
-
-		rcu_read_lock();
-		pid = get_pid(find_vpid(le32_to_cpu(f->owner_pid)));
-		rcu_read_unlock();
-		if (pid) {
-			__f_setown(file, pid, type, 1);
-			put_pid(pid);
-		}
-	}
-	if (f && f->owner_sig && ckpt_file_owner(file))
-		ckpt_file_owner(file)->signum = le32_to_cpu(f->owner_sig);
+	if (f && (f->owner_type || f->owner_sig))
+		err = ckpt_owner_set(ctx, obj, f);
+	if (err)
+		return err;
 	if (obj->kind->late)
 		err = obj->kind->late(ctx, obj);
 	return err;
@@ -309,7 +365,7 @@ int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 	obj->kind = *kind;
-	if (f->owner_type || f->owner_sig) {
+	if (f->owner_type || f->owner_sig || flags & FASYNC) {
 		obj->owner = kmemdup(f, sizeof(*f), GFP_KERNEL);
 		if (!obj->owner)
 			return -ENOMEM;

@@ -28,6 +28,7 @@ int ckpt_fs_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 /* path.c: what a path names */
 char *ckpt_path(struct ckpt_ctx *ctx, const struct path *path, char *buf,
 		const char **why);
+bool ckpt_pseudo_fs(struct super_block *sb);
 extern const struct ckpt_file_kind ckpt_file_path;
 
 /* eventfd.c, signalfd.c, timerfd.c, pidfd.c, epoll.c */

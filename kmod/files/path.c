@@ -3,18 +3,21 @@
  * Saves: files that a path names: regular files, directories (also in the
  * middle of readdir), the devices null, zero, full, random and urandom, and
  * anything opened with O_PATH. What the file was is compared at restart: type,
- * inode, size, modification time.
+ * inode, size, modification time, build id.
  * Refuses: unlinked and replaced files, files that the caller cannot name,
- * files of /proc.
+ * files of /proc, and of file systems whose files do something when opened.
  * Locks: none.
  */
+#include <linux/elf.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/kdev_t.h>
 #include <linux/magic.h>
 #include <linux/major.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 
 #include "files.h"
@@ -23,11 +26,35 @@
 #define CKPT_OPEN_FLAGS	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_DIRECT | \
 			 O_LARGEFILE | O_DIRECTORY | O_NOATIME | O_PATH)
 
+#define CKPT_NT_BUILD_ID	3
+#define CKPT_BUILD_ID_MAX	20
+
 static bool ckpt_device_known(dev_t dev)
 {
 	/* null, zero, full, random, urandom */
 	return MAJOR(dev) == MEM_MAJOR &&
 	       (MINOR(dev) == 3 || MINOR(dev) == 5 || (MINOR(dev) >= 7 && MINOR(dev) <= 9));
+}
+
+/**
+ * ckpt_pseudo_fs() - whether files of a file system are more than their content
+ * @sb: the file system
+ *
+ * Return: true where opening or reading a file may do something.
+ */
+bool ckpt_pseudo_fs(struct super_block *sb)
+{
+	static const unsigned long magics[] = {
+		DEBUGFS_MAGIC, TRACEFS_MAGIC, SECURITYFS_MAGIC, SELINUX_MAGIC,
+		SMACK_MAGIC, BPF_FS_MAGIC, PSTOREFS_MAGIC, EFIVARFS_MAGIC,
+		BINFMTFS_MAGIC, NSFS_MAGIC,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(magics); i++)
+		if (sb->s_magic == magics[i])
+			return true;
+	return false;
 }
 
 static bool ckpt_path_match(struct file *file)
@@ -40,6 +67,8 @@ static bool ckpt_path_match(struct file *file)
 		return false;
 	if (file->f_mode & FMODE_PATH)
 		return true;
+	if (ckpt_pseudo_fs(inode->i_sb))
+		return false;
 	if (S_ISCHR(inode->i_mode))
 		return ckpt_device_known(inode->i_rdev);
 	return S_ISREG(inode->i_mode) || S_ISDIR(inode->i_mode);
@@ -89,6 +118,59 @@ char *ckpt_path(struct ckpt_ctx *ctx, const struct path *path, char *buf,
 	return p;
 }
 
+/* finds the build id in the first page of an ELF file; returns its length or 0 */
+static u32 ckpt_build_id(const u8 *page, u8 *id)
+{
+	const Elf64_Ehdr *ehdr = (const void *)page;
+	const Elf64_Phdr *phdr = (const void *)(ehdr + 1);
+	const Elf64_Nhdr *nhdr;
+	unsigned int i;
+	u64 at, end;
+
+	if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) || ehdr->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    ehdr->e_phoff != sizeof(*ehdr) || ehdr->e_phentsize != sizeof(*phdr) ||
+	    ehdr->e_phnum > (PAGE_SIZE - sizeof(*ehdr)) / sizeof(*phdr))
+		return 0;
+	for (i = 0; i < ehdr->e_phnum; i++) {
+		if (phdr[i].p_type != PT_NOTE || phdr[i].p_offset % 4 ||
+		    phdr[i].p_offset > PAGE_SIZE || phdr[i].p_filesz > PAGE_SIZE)
+			continue;
+		at = phdr[i].p_offset;
+		end = min_t(u64, at + phdr[i].p_filesz, PAGE_SIZE);
+		while (at + sizeof(*nhdr) + 4 <= end) {
+			nhdr = (const void *)(page + at);
+			at += sizeof(*nhdr) + round_up((u64)nhdr->n_namesz, 4);
+			if (nhdr->n_type == CKPT_NT_BUILD_ID && nhdr->n_namesz == 4 &&
+			    !memcmp(nhdr + 1, "GNU", 4) && nhdr->n_descsz &&
+			    nhdr->n_descsz <= CKPT_BUILD_ID_MAX && at + nhdr->n_descsz <= end) {
+				memcpy(id, page + at, nhdr->n_descsz);
+				return nhdr->n_descsz;
+			}
+			at += round_up((u64)nhdr->n_descsz, 4);
+		}
+	}
+	return 0;
+}
+
+/* from the page cache alone: there is no I/O in the window */
+static void ckpt_path_build_id(struct inode *inode, struct ckpt_file_path *rec)
+{
+	struct page *page;
+	void *p;
+
+	if (!S_ISREG(inode->i_mode))
+		return;
+	page = find_get_page(inode->i_mapping, 0);
+	if (!page)
+		return;
+	if (PageUptodate(page)) {
+		p = kmap_local_page(page);
+		rec->build_id_len = cpu_to_le32(ckpt_build_id(p, rec->build_id));
+		kunmap_local(p);
+	}
+	put_page(page);
+}
+
 static int ckpt_path_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
 	struct file *file = obj->ptr;
@@ -129,6 +211,7 @@ static int ckpt_path_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	rec->dev_major = cpu_to_le32(MAJOR(inode->i_sb->s_dev));
 	rec->dev_minor = cpu_to_le32(MINOR(inode->i_sb->s_dev));
 	memcpy(rec->fs_uuid, &inode->i_sb->s_uuid, sizeof(rec->fs_uuid));
+	ckpt_path_build_id(inode, rec);
 	return 0;
 }
 
@@ -162,6 +245,8 @@ static int ckpt_path_compare(struct ckpt_ctx *ctx, struct ckpt_in *in,
 		if (ckpt_same_fs(rec, inode->i_sb) &&
 		    le64_to_cpu(rec->ino) != inode->i_ino)
 			what = "inode";
+		else if (le32_to_cpu(rec->f.flags) & O_PATH)
+			return 0;	/* its content does not matter */
 		else if (le64_to_cpu(rec->size) != i_size_read(inode))
 			what = "size";
 		else if (le64_to_cpu(rec->mtime_sec) != mtime.tv_sec ||
@@ -172,6 +257,27 @@ static int ckpt_path_compare(struct ckpt_ctx *ctx, struct ckpt_in *in,
 		return 0;
 	return ckpt_err(ctx, -ESTALE, "file %s is not what it was: its %s has changed; put back the file of the time of the checkpoint",
 			name, what);
+}
+
+static int ckpt_path_compare_id(struct ckpt_ctx *ctx, const struct ckpt_file_path *rec,
+				const char *name, struct file *file)
+{
+	u8 id[CKPT_BUILD_ID_MAX], *page;
+	u32 len = le32_to_cpu(rec->build_id_len);
+	loff_t pos = 0;
+	int err = 0;
+
+	if (!len || !(file->f_mode & FMODE_READ) || file->f_flags & O_DIRECT)
+		return 0;
+	page = kzalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	if (kernel_read(file, page, PAGE_SIZE, &pos) < 0 ||
+	    ckpt_build_id(page, id) != len || memcmp(id, rec->build_id, len))
+		err = ckpt_err(ctx, -ESTALE, "file %s is not what it was: its build id has changed; put back the file of the time of the checkpoint",
+			       name);
+	kfree(page);
+	return err;
 }
 
 static struct file *ckpt_path_open(struct ckpt_ctx *ctx, struct ckpt_in *in,
@@ -187,7 +293,10 @@ static struct file *ckpt_path_open(struct ckpt_ctx *ctx, struct ckpt_in *in,
 	/* looked at before it is opened: opening some files does something */
 	err = kern_path(name, 0, &path);
 	if (err) {
-		ckpt_err(ctx, err, "file %s cannot be found", name);
+		if (err == -ENOENT || err == -ENOTDIR)
+			err = -ESTALE;
+		ckpt_err(ctx, err, "file %s cannot be found; put back the file of the time of the checkpoint",
+			 name);
 		return ERR_PTR(err);
 	}
 	err = ckpt_path_compare(ctx, in, name, d_inode(path.dentry));
@@ -203,6 +312,8 @@ static struct file *ckpt_path_open(struct ckpt_ctx *ctx, struct ckpt_in *in,
 		return file;
 	}
 	err = ckpt_path_compare(ctx, in, name, file_inode(file));
+	if (!err)
+		err = ckpt_path_compare_id(ctx, rec, name, file);
 	if (!err && pos && !(flags & O_PATH)) {
 		if (vfs_llseek(file, pos, SEEK_SET) != pos && !S_ISCHR(file_inode(file)->i_mode))
 			err = ckpt_err(ctx, -ESTALE, "file %s cannot be positioned at %lld", name, pos);
@@ -222,7 +333,8 @@ static struct file *ckpt_path_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	char *name;
 
 	if (!in->var_len || in->var_len >= PATH_MAX || in->var[0] != '/' ||
-	    memchr(in->var, 0, in->var_len) || (s64)le64_to_cpu(rec->f.pos) < 0) {
+	    memchr(in->var, 0, in->var_len) || (s64)le64_to_cpu(rec->f.pos) < 0 ||
+	    le32_to_cpu(rec->build_id_len) > CKPT_BUILD_ID_MAX) {
 		ckpt_bad(ctx, in, "its path or position is out of range");
 		return ERR_PTR(-EBADMSG);
 	}

@@ -143,6 +143,20 @@ static void ckpt_fdtable_limit(u32 fd)
 	task_unlock(current->group_leader);
 }
 
+/* SIGIO names the descriptor that O_ASYNC was set through: the first one here */
+static int ckpt_fdtable_async(const struct ckpt_obj *obj, u32 fd)
+{
+	const struct ckpt_file *f = obj->owner;
+	struct file *file = obj->ptr;
+	int err;
+
+	if (!f || !(le32_to_cpu(f->flags) & FASYNC) ||
+	    file->f_flags & FASYNC || !file->f_op->fasync)
+		return 0;
+	err = file->f_op->fasync(fd, file, 1);
+	return min(err, 0);
+}
+
 int ckpt_fdtable_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 {
 	const struct ckpt_fdtable *rec = (const void *)in->fixed;
@@ -167,6 +181,9 @@ int ckpt_fdtable_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in 
 		if (err < 0)
 			return ckpt_err(ctx, err, "image offset %llu: cannot install descriptor %u",
 					in->offset, le32_to_cpu(fd->fd));
+		err = ckpt_fdtable_async(obj, le32_to_cpu(fd->fd));
+		if (err)
+			return err;
 	}
 	return 0;
 }
