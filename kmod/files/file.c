@@ -80,8 +80,6 @@ static const char *ckpt_file_what(struct file *file)
 		return "namespace";
 	case HUGETLBFS_MAGIC:
 		return "hugetlb";
-	case SECRETMEM_MAGIC:
-		return "secretmem";
 	}
 	if (ckpt_pseudo_fs(inode->i_sb))
 		return "pseudo-file";

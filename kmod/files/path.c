@@ -280,6 +280,23 @@ static int ckpt_path_compare_id(struct ckpt_ctx *ctx, const struct ckpt_file_pat
 	return err;
 }
 
+static bool ckpt_dir_stop(struct dir_context *ctx, const char *name, int len,
+			  loff_t pos, u64 ino, unsigned int type)
+{
+	return false;
+}
+
+/*
+ * Reads a directory at its beginning, so that it may be read anywhere. ext4
+ * takes one that is first read at its end for finished, even when it is rewound.
+ */
+static int ckpt_dir_begin(struct file *file)
+{
+	struct dir_context dir = { .actor = ckpt_dir_stop };
+
+	return iterate_dir(file, &dir);
+}
+
 static struct file *ckpt_path_open(struct ckpt_ctx *ctx, struct ckpt_in *in,
 				   const char *name)
 {
@@ -314,6 +331,8 @@ static struct file *ckpt_path_open(struct ckpt_ctx *ctx, struct ckpt_in *in,
 	err = ckpt_path_compare(ctx, in, name, file_inode(file));
 	if (!err)
 		err = ckpt_path_compare_id(ctx, rec, name, file);
+	if (!err && pos && !(flags & O_PATH) && S_ISDIR(file_inode(file)->i_mode))
+		err = ckpt_dir_begin(file);
 	if (!err && pos && !(flags & O_PATH)) {
 		if (vfs_llseek(file, pos, SEEK_SET) != pos && !S_ISCHR(file_inode(file)->i_mode))
 			err = ckpt_err(ctx, -ESTALE, "file %s cannot be positioned at %lld", name, pos);

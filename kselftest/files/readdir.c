@@ -57,7 +57,8 @@ int main(void)
 	memset(seen, 0, sizeof(seen));
 	ok(names(fresh, 10 * N) == N + 2, "a directory that was not read yet");
 	rewinddir(d);
-	ok(names(d, 10 * N) == N + 2, "and again from the beginning");
+	n = names(d, 10 * N);
+	ok(n == N + 2, "and again from the beginning: %d names", n);
 	closedir(d);
 	closedir(fresh);
 	return test_end();
