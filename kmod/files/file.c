@@ -181,7 +181,7 @@ int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 	own = ckpt_file_owner(file);
 	if (!own)
 		return 0;
-	read_lock(&own->lock);
+	read_lock_irq(&own->lock);
 	/* an owner that has died is none, as F_GETOWN has it, too */
 	if (ckpt_owner_lives(ctx, own, &outside)) {
 		f->owner_type = cpu_to_le32(own->pid_type + 1);
@@ -190,7 +190,7 @@ int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 		f->owner_euid = cpu_to_le32(from_kuid(&init_user_ns, own->euid));
 	}
 	f->owner_sig = cpu_to_le32(own->signum);
-	read_unlock(&own->lock);
+	read_unlock_irq(&own->lock);
 	if (outside)
 		ckpt_refuse(ctx, obj->task, "owner",
 			    "signals of %pD go to process %u outside of the tree (F_SETOWN)",

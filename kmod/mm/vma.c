@@ -297,7 +297,7 @@ static int ckpt_vma_extra(struct ckpt_ctx *ctx, struct ckpt_in *in)
 static struct file *ckpt_vma_file(struct file *file, u64 vm)
 {
 	if ((vm & (CKPT_VMA_SHARED | CKPT_VMA_MAYWRITE)) == CKPT_VMA_SHARED &&
-	    file->f_mode & FMODE_WRITE)
+	    file->f_mode & FMODE_WRITE && S_ISREG(file_inode(file)->i_mode))
 		return dentry_open(&file->f_path, O_RDONLY | O_LARGEFILE, file->f_cred);
 	return get_file(file);
 }
