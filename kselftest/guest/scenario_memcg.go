@@ -12,7 +12,7 @@ import (
 
 // A program close to the limit of its memory cgroup writes all its memory again and again. A copy-on-write
 // snapshot of it would have it killed.
-var _ = register(scenario{name: "scenario/memcg", limit: 90 * time.Second, run: func(e *env) error {
+var _ = register(scenario{name: "scenario/memcg", limit: 180 * time.Second, run: func(e *env) error {
 	const root, group = "/sys/fs/cgroup", "/sys/fs/cgroup/tight"
 	if err := os.WriteFile(root+"/cgroup.subtree_control", []byte("+memory"), 0); err != nil {
 		return err
@@ -21,13 +21,13 @@ var _ = register(scenario{name: "scenario/memcg", limit: 90 * time.Second, run: 
 		return err
 	}
 	defer os.Remove(group)
-	for file, text := range map[string]string{"memory.max": "80M", "memory.swap.max": "0"} {
+	for file, text := range map[string]string{"memory.max": "40M", "memory.swap.max": "0"} {
 		if err := os.WriteFile(filepath.Join(group, file), []byte(text), 0); err != nil && !os.IsNotExist(err) {
 			return err
 		}
 	}
 	s, err := e.subject("run", "sh", "-c", "echo $$ >"+group+"/cgroup.procs && exec python3 -uc '"+
-		"import mmap\nm = mmap.mmap(-1, 60 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nn = 0\n"+
+		"import mmap\nm = mmap.mmap(-1, 28 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nn = 0\n"+
 		"while True:\n  n += 1\n  c = bytes([n & 255]) * 65536\n"+
 		"  for i in range(0, len(m), 65536):\n    if m[i] != (n - 1) & 255: print(\"wrong\", i)\n    m[i:i + 65536] = c\n"+
 		"  print(\"tick\", n)\n'")

@@ -12,7 +12,7 @@ import (
 
 // An image whose program ran on while it was written is of one moment, too: memory that is private, shared, of
 // files, locked, or special to fork has the same generation.
-var _ = register(scenario{name: "scenario/moment", limit: 60 * time.Second, run: func(e *env) error {
+var _ = register(scenario{name: "scenario/moment", limit: 120 * time.Second, run: func(e *env) error {
 	p := job.Program{Name: "mm/gen"}
 	for range 3 {
 		s := &subject{g: e.g, dir: e.path("gen"), limit: e.limit}

@@ -18,7 +18,7 @@ func joined(problems []string) error {
 }
 
 // A restart names the file that is not what it was, and goes well when the file is put back.
-var _ = register(scenario{name: "scenario/stale", limit: 60 * time.Second, run: func(e *env) error {
+var _ = register(scenario{name: "scenario/stale", limit: 120 * time.Second, run: func(e *env) error {
 	s, err := e.subject("run", "python3", "-uc", "import time\nf = open('data', 'w+')\nf.write('text')\nf.flush()\ng = open('plain')\n"+
 		"print('tick 1')\nn = 1\nwhile True:\n  time.sleep(0.05)\n  n += 1\n  print('tick', n)\n")
 	if err != nil {
