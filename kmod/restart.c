@@ -75,6 +75,15 @@ static int ckpt_rt_add(struct ckpt_rt *rt, struct ckpt_in *in)
 	return 0;
 }
 
+/* ckpt_bad() has said where; any other error has not, unless it is another's */
+static int ckpt_where(struct ckpt_ctx *ctx, const struct ckpt_in *in, int err)
+{
+	if (err != -EBADMSG && err != -EINTR && err != -ECANCELED)
+		ckpt_err(ctx, err, "image offset %llu: %s cannot be restored", in->offset,
+			 ckpt_rec_name(in->type));
+	return err;
+}
+
 static int ckpt_rt_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, bool late)
 {
 	const struct ckpt_rec_kind *kind;
@@ -88,12 +97,8 @@ static int ckpt_rt_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, bool late)
 			err = kind->late(ctx, rt, rt->recs[i]);
 		else if (!late && kind->apply)
 			err = kind->apply(ctx, rt, rt->recs[i]);
-		if (err) {
-			if (!READ_ONCE(ctx->err))
-				ckpt_err(ctx, err, "image offset %llu: thread %d: %s cannot be restored",
-					 rt->recs[i]->offset, rt->tid, kind->name);
-			return err;
-		}
+		if (err)
+			return ckpt_where(ctx, rt->recs[i], err);
 	}
 	return 0;
 }
@@ -252,6 +257,13 @@ static int ckpt_joined_complete(struct ckpt_ctx *ctx, struct ckpt_joined *joined
 	unsigned int i;
 
 	leader = list_first_entry(&joined->threads, struct ckpt_rt, node);
+	if (le32_to_cpu(rec->flags) & CKPT_TASK_ZOMBIE) {
+		/* nothing of it runs */
+		if (!ckpt_rt_has(leader, CKPT_REC_THREAD) || joined->mm ||
+		    !list_is_singular(&joined->threads))
+			return ckpt_bad(ctx, task, "a zombie has one thread and no memory");
+		return 0;
+	}
 	for (i = 0; i < ARRAY_SIZE(process); i++)
 		if (!ckpt_rt_has(leader, process[i]))
 			missing = process[i];
@@ -582,6 +594,8 @@ static int ckpt_coordinate(struct ckpt_ctx *ctx)
 				err = ckpt_bad(ctx, in, "this image is of a checkpoint that failed");
 			else
 				err = ckpt_bad(ctx, in, "does not belong here");
+			if (err)
+				ckpt_where(ctx, in, err);
 			ckpt_in_free(in);
 		}
 		if (err)
