@@ -22,6 +22,8 @@ import (
 type output struct {
 	file *os.File
 	name string // to rename it to; "" if it is no regular file
+	// unnamed: it has no name yet.
+	unnamed bool
 }
 
 func openOutput(name string, e *env) (*output, error) {
@@ -47,7 +49,12 @@ func openOutput(name string, e *env) (*output, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	// Readable by the owner only: it holds the memory of the processes.
+	// Readable by the owner only: it holds the memory of the processes. With
+	// O_TMPFILE nothing is left of it when crctl is killed.
+	fd, err := unix.Open(filepath.Dir(name), unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		return &output{file: os.NewFile(uintptr(fd), name), name: name, unnamed: true}, nil
+	}
 	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.partial")
 	if err != nil {
 		return nil, fmt.Errorf("create the image: %w", err)
@@ -63,14 +70,23 @@ func (o *output) commit() error {
 		return o.file.Close()
 	}
 	err := o.file.Sync()
+	partial := o.file.Name()
+	if err == nil && o.unnamed {
+		// A link cannot replace a file, so it gets another name first.
+		partial = fmt.Sprintf("%s.%d.partial", o.name, os.Getpid())
+		_ = os.Remove(partial)
+		err = unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", o.fd()), unix.AT_FDCWD, partial, unix.AT_SYMLINK_FOLLOW)
+	}
 	if cerr := o.file.Close(); err == nil {
 		err = cerr
 	}
 	if err == nil {
-		err = os.Rename(o.file.Name(), o.name)
+		err = os.Rename(partial, o.name)
 	}
 	if err != nil {
-		_ = os.Remove(o.file.Name())
+		if partial != o.name {
+			_ = os.Remove(partial)
+		}
 		return fmt.Errorf("finish %s: %w", o.name, err)
 	}
 	return nil
@@ -78,8 +94,11 @@ func (o *output) commit() error {
 
 // discard removes what a failed checkpoint has written.
 func (o *output) discard() {
-	if o.name != "" {
-		_ = o.file.Close()
+	if o.name == "" {
+		return
+	}
+	_ = o.file.Close()
+	if !o.unnamed {
 		_ = os.Remove(o.file.Name())
 	}
 }
