@@ -54,6 +54,8 @@ type CheckpointRequest struct {
 	Timeout   time.Duration // for parking; 0: the module's default
 	AllowLeak []string      // kinds that may be shared with processes outside
 	OnEvent   func(Event)   // called for every event, from one goroutine; may be nil
+	// Prepare is as in RestartRequest.
+	Prepare func() error
 }
 
 // RestartRequest is what RESTART asks for.
@@ -200,7 +202,7 @@ func (c *client) Checkpoint(ctx context.Context, req *CheckpointRequest) (Sessio
 	if err != nil {
 		return nil, err
 	}
-	return c.start(ctx, cmdCheckpoint, attrs, req.OnEvent, nil)
+	return c.start(ctx, cmdCheckpoint, attrs, req.OnEvent, req.Prepare)
 }
 
 // Restart implements Client.

@@ -351,8 +351,10 @@ static int ckpt_mm_exe(struct ckpt_ctx *ctx, struct ckpt_in *in, u32 ref)
 	return K(replace_mm_exe_file)(current->mm, file);
 }
 
-static void ckpt_mm_empty(void)
+static int ckpt_mm_empty(void)
 {
+	int err;
+
 	/* before the memory goes that these point to */
 	current->rseq = NULL;
 	current->rseq_sig = 0;
@@ -361,9 +363,10 @@ static void ckpt_mm_empty(void)
 	current->robust_list = NULL;
 	current->clear_child_tid = NULL;
 	current->set_child_tid = NULL;
-	vm_munmap(0, TASK_SIZE);
+	err = vm_munmap(0, TASK_SIZE);
 	ckpt_arch_forget_vdso();
 	current->mm->def_flags = 0;
+	return err;
 }
 
 void ckpt_mm_rt_free(struct ckpt_joined *joined)
@@ -428,7 +431,9 @@ int ckpt_mm_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 	rt->dumpable = le32_to_cpu(rec->dumpable);
 	rt->def_flags = le64_to_cpu(rec->def_flags);
 	rt->flags = le64_to_cpu(rec->flags);
-	ckpt_mm_empty();
+	err = ckpt_mm_empty();
+	if (err)
+		return ckpt_err(ctx, err, "process %u: cannot unmap the memory of its creator", joined->pid);
 	obj = ckpt_obj_put(ctx, in, CKPT_OBJ_MM, joined, NULL);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);

@@ -22,6 +22,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "-fuzz" {
 		os.Exit(fuzzMain(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "-faults" {
+		os.Exit(faultsMain(os.Args[2:]))
+	}
 	if os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "guest: this is the init of a test guest")
 		os.Exit(2)
