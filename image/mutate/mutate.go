@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 
 	"crctl/image"
@@ -314,11 +315,30 @@ func change(r *rand.Rand, p *part, from, n int) string {
 	return fmt.Sprintf(": %#x at %d", byte(v), at)
 }
 
-// Edit calls fn for every record, with its type and its body, which fn may change.
-func (m *Image) Edit(fn func(image.Type, []byte)) []byte {
+// Edit calls fn for every record, with its type and its body; fn returns what
+// the body is to be.
+func (m *Image) Edit(fn func(image.Type, []byte) []byte) []byte {
 	c := m.clone()
 	for i := range c.parts {
-		fn(c.parts[i].kind, c.parts[i].body)
+		c.parts[i].body = fn(c.parts[i].kind, c.parts[i].body)
 	}
 	return c.Bytes()
+}
+
+// Offset finds a field in the fixed part of a type of record, by the name that
+// it has in ckpt_image.h. A name that is not there is a mistake of the test.
+func Offset(t image.Type, field string) int {
+	kind, ok := image.Lookup(t)
+	if !ok || kind.New == nil {
+		panic(fmt.Sprintf("%v has no fields", t))
+	}
+	typ := reflect.TypeOf(kind.New()).Elem()
+	at := 0
+	for i := range typ.NumField() {
+		if typ.Field(i).Tag.Get("json") == field {
+			return at
+		}
+		at += binary.Size(reflect.Zero(typ.Field(i).Type).Interface())
+	}
+	panic(fmt.Sprintf("%v has no field %s", t, field))
 }

@@ -46,4 +46,13 @@ func TestMutate(t *testing.T) {
 	if n := len(m.Boundaries()); n < 10 {
 		t.Errorf("%d boundaries", n)
 	}
+	cut := m.Edit(func(t image.Type, body []byte) []byte {
+		if t == image.TypeThread {
+			body[mutate.Offset(t, "cred")]++
+		}
+		return body
+	})
+	if _, errs := image.Verify(bytes.NewReader(cut), nil); len(errs) != 1 {
+		t.Errorf("a wrong reference gives %v", errs)
+	}
 }
