@@ -494,10 +494,20 @@ void ckpt_joined_free(struct ckpt_ctx *ctx)
 static int ckpt_give_turn(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 			  struct ckpt_in *in)
 {
+	int err;
+
 	spin_lock(&ctx->lock);
+	/* one that has been killed notes an error before it gives its turn back */
+	err = ctx->err;
 	ctx->turn_in = in;
-	ctx->turn = joined;
+	if (!err)
+		ctx->turn = joined;
 	spin_unlock(&ctx->lock);
+	if (err) {
+		ckpt_in_free(in);
+		ctx->turn_in = NULL;
+		return err;
+	}
 	wake_up_all(&ctx->task_wq);
 	/*
 	 * The one who has the turn reads the stream: even when this thread is
