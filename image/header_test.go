@@ -35,6 +35,9 @@ func goStructs() map[string]reflect.Type {
 	add("ckpt_file", File{})
 	add("ckpt_epoll_watch", EpollWatch{})
 	add("ckpt_sock", Sock{})
+	add("ckpt_lock", Lock{})
+	add("ckpt_inotify_watch", InotifyWatch{})
+	add("ckpt_inotify_event", InotifyEvent{})
 	return all
 }
 

@@ -399,7 +399,9 @@ type FilePath struct {
 
 // FilePipe is struct ckpt_file_pipe of ckpt_image.h.
 type FilePipe struct {
-	F File `json:"f"` // f.inode: the PIPE
+	F        File   `json:"f"`         // f.inode: the PIPE
+	NoWriter uint32 `json:"no_writer"` // 1: of a FIFO, none has opened it since
+	Pad      uint32 `json:"pad"`
 }
 
 // FileEventfd is struct ckpt_file_eventfd of ckpt_image.h.
@@ -434,6 +436,58 @@ type FilePidfd struct {
 	F      File   `json:"f"`
 	PID    uint32 `json:"pid"`    // a process of the tree
 	Thread uint32 `json:"thread"` // 1: PIDFD_THREAD
+}
+
+// Unlinked is struct ckpt_unlinked of ckpt_image.h.
+type Unlinked struct {
+	Size      uint64 `json:"size"`
+	MtimeSec  uint64 `json:"mtime_sec"`
+	MtimeNsec uint32 `json:"mtime_nsec"`
+	Mode      uint32 `json:"mode"` // permissions
+	UID       uint32 `json:"uid"`
+	GID       uint32 `json:"gid"`
+}
+
+// FileUnlinked is struct ckpt_file_unlinked of ckpt_image.h.
+type FileUnlinked struct {
+	F File `json:"f"` // f.inode: the UNLINKED
+}
+
+// Locks is struct ckpt_locks of ckpt_image.h.
+type Locks struct {
+	N         uint32 `json:"n"`
+	EntrySize uint32 `json:"entry_size"`
+}
+
+// Lock is struct ckpt_lock of ckpt_image.h.
+type Lock struct {
+	Kind  uint32 `json:"kind"`  // CKPT_LOCK_*
+	Write uint32 `json:"write"` // 0: shared; 1: exclusive
+	FD    uint32 `json:"fd"`    // of a POSIX lock: through which it was taken
+	Pad   uint32 `json:"pad"`
+	Start uint64 `json:"start"` // the last byte; 2^63 - 1: to the end of the file
+	End   uint64 `json:"end"`   // the last byte; 2^63 - 1: to the end of the file
+}
+
+// FileInotify is struct ckpt_file_inotify of ckpt_image.h.
+type FileInotify struct {
+	F      File   `json:"f"`
+	N      uint32 `json:"n"` // watches
+	NextWd uint32 `json:"next_wd"`
+}
+
+// InotifyWatch is struct ckpt_inotify_watch of ckpt_image.h.
+type InotifyWatch struct {
+	Wd   uint32 `json:"wd"`
+	Mask uint32 `json:"mask"` // IN_*
+}
+
+// InotifyEvent is struct ckpt_inotify_event of ckpt_image.h.
+type InotifyEvent struct {
+	Wd     uint32 `json:"wd"`
+	Mask   uint32 `json:"mask"`
+	Cookie uint32 `json:"cookie"`
+	Pad    uint32 `json:"pad"`
 }
 
 // FileEpoll is struct ckpt_file_epoll of ckpt_image.h.
@@ -633,9 +687,13 @@ const (
 	TimerfdArmed          = 0x1
 	TimerfdExpired        = 0x2 // a periodic one goes on when it is read
 	TimerfdCanceled       = 0x4 // the clock was set, nobody was told yet
+	LockPosix             = 0
+	LockFlock             = 1
+	LockOfd               = 2
 	DataPacket            = 0x1 // keep the boundary (O_DIRECT pipe, datagram)
 	DataLast              = 0x2 // the last of the object's
 	DataCanMerge          = 0x4
+	DataEvent             = 0x8 // of an inotify: an event, not a watch
 	SoPasscred            = 0x1
 	SoPasssec             = 0x2
 	SoPasspidfd           = 0x4
@@ -702,6 +760,8 @@ const (
 	TypePipe         Type = 0x320 // object: pipe inode with its data
 	TypeLocks        Type = 0x321
 	TypeTTY          Type = 0x322 // object
+	TypeUnlinked     Type = 0x324 // object: a regular file without a name
+	TypeFileUnlinked Type = 0x330
 	TypeFileUnix     Type = 0x400 // AF_UNIX socket
 	TypeUnixQueue    Type = 0x401 // one message in the queue of a UNIX
 	TypeFileINET     Type = 0x402 // AF_INET and AF_INET6 sockets
@@ -750,13 +810,15 @@ var kinds = map[Type]Kind{
 	TypeFileTimerfd:  {Name: "FILE_TIMERFD", New: func() any { return new(FileTimerfd) }, Object: true},
 	TypeFileSignalfd: {Name: "FILE_SIGNALFD", New: func() any { return new(FileSignalfd) }, Object: true},
 	TypeFileEpoll:    {Name: "FILE_EPOLL", New: func() any { return new(FileEpoll) }, Object: true},
-	TypeFileInotify:  {Name: "FILE_INOTIFY", New: func() any { return new(File) }, Object: true},
+	TypeFileInotify:  {Name: "FILE_INOTIFY", New: func() any { return new(FileInotify) }, Object: true},
 	TypeFilePidfd:    {Name: "FILE_PIDFD", New: func() any { return new(FilePidfd) }, Object: true},
 	TypeFilePty:      {Name: "FILE_PTY", New: func() any { return new(File) }, Object: true},
 	TypeFileInherit:  {Name: "FILE_INHERIT", New: func() any { return new(File) }, Object: true},
 	TypePipe:         {Name: "PIPE", New: func() any { return new(Pipe) }, Object: true},
-	TypeLocks:        {Name: "LOCKS", New: nil},
+	TypeLocks:        {Name: "LOCKS", New: func() any { return new(Locks) }},
 	TypeTTY:          {Name: "TTY", New: nil, Object: true},
+	TypeUnlinked:     {Name: "UNLINKED", New: func() any { return new(Unlinked) }, Object: true},
+	TypeFileUnlinked: {Name: "FILE_UNLINKED", New: func() any { return new(FileUnlinked) }, Object: true},
 	TypeFileUnix:     {Name: "FILE_UNIX", New: func() any { return new(FileUnix) }, Object: true},
 	TypeUnixQueue:    {Name: "UNIX_QUEUE", New: func() any { return new(UnixQueue) }},
 	TypeFileINET:     {Name: "FILE_INET", New: func() any { return new(File) }, Object: true},

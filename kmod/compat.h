@@ -127,6 +127,35 @@ static inline int ckpt_file_owner_alloc(struct file *file)
 }
 #endif
 
+/* of a FIFO: equal to w_counter while nobody has written since it was opened */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define ckpt_pipe_version(file)	((file)->f_version)
+#else
+#define ckpt_pipe_version(file)	((file)->f_pipe)
+#endif
+
+#include <linux/fsnotify_backend.h>
+
+/* the inode that a mark is on; with the mark's lock */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define ckpt_fsnotify_inode(conn) \
+	container_of((conn)->obj, struct inode, i_fsnotify_marks)
+#else
+#define ckpt_fsnotify_inode(conn)	((struct inode *)(conn)->obj)
+#endif
+
+/* what a lock and a lease have in common */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+typedef struct file_lock ckpt_lease_t;
+#define ckpt_fl(fl, field)	((fl)->fl_##field)
+#define ckpt_fl_list		fl_list
+#else
+#include <linux/filelock.h>
+typedef struct file_lease ckpt_lease_t;
+#define ckpt_fl(fl, field)	((fl)->c.flc_##field)
+#define ckpt_fl_list		c.flc_list
+#endif
+
 #include <linux/posix-timers.h>
 #include <linux/sched/signal.h>
 

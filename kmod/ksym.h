@@ -28,6 +28,7 @@
 #include <linux/pagewalk.h>
 #include <linux/fdtable.h>
 #include <linux/fs_struct.h>
+#include <linux/fsnotify_backend.h>
 #include <linux/file.h>
 #include <linux/hrtimer.h>
 #include <linux/memfd.h>
@@ -97,6 +98,10 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(dup_fd)				\
 	X(do_epoll_ctl)				\
 	X(pidfd_pid)				\
+	X(fsnotify_insert_event)		\
+	X(vfs_fchown)				\
+	X(vfs_fchmod)				\
+	X(vfs_utimes)				\
 	X(pidfd_prepare)			\
 	X(bpf_get_btf_vmlinux)			\
 	X(btf_find_by_name_kind)		\
@@ -110,6 +115,7 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	Y(const struct file_operations, signalfd_fops)		\
 	Y(const struct file_operations, timerfd_fops)		\
 	Y(const struct file_operations, eventpoll_fops)		\
+	Y(const struct file_operations, inotify_fops)		\
 	Y(const struct vdso_image, vdso_image_64)		\
 	Y(struct hrtimer_cpu_base, hrtimer_bases)		\
 	Y(spinlock_t, bsd_socket_locks)				\

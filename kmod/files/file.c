@@ -14,6 +14,7 @@
 #include <linux/mman.h>
 #include <linux/pid.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "files.h"
 
@@ -37,7 +38,6 @@ static const struct {
 	{ "[landlock-ruleset]", "landlock" },
 	{ "seccomp notify", "seccomp-notify" },
 	{ "kvm-", "kvm" },
-	{ "inotify", "inotify" },
 };
 
 static const char *ckpt_anon_what(const char *name)
@@ -132,10 +132,13 @@ int ckpt_file_collect(struct ckpt_ctx *ctx, struct file *file,
  */
 int ckpt_file_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
+	int err;
+
 	if (obj->written || !obj->kind)
 		return 0;
 	obj->written = true;
-	return obj->kind->checkpoint(ctx, obj);
+	err = obj->kind->checkpoint(ctx, obj);
+	return err ? err : ckpt_locks_checkpoint(ctx, obj);
 }
 
 /* tells whether anybody gets the signals of a file */
@@ -291,6 +294,33 @@ unsigned long ckpt_user_page(void)
 {
 	return vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+}
+
+struct ckpt_fput {
+	struct work_struct work;
+	struct file *file;
+};
+
+static void ckpt_fput_run(struct work_struct *work)
+{
+	__fput_sync(container_of(work, struct ckpt_fput, work)->file);
+}
+
+/**
+ * ckpt_fput_now() - close a file at once
+ * @file: the file, of which the caller has the only reference
+ *
+ * fput() would wait until the current thread returns to user mode; only a
+ * thread of the kernel need not.
+ */
+void ckpt_fput_now(struct file *file)
+{
+	struct ckpt_fput put = { .file = file };
+
+	INIT_WORK_ONSTACK(&put.work, ckpt_fput_run);
+	schedule_work(&put.work);
+	flush_work(&put.work);
+	destroy_work_on_stack(&put.work);
 }
 
 /**

@@ -13,6 +13,7 @@ int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
 struct file *ckpt_file_take(long fd);
 unsigned long ckpt_user_page(void);
+void ckpt_fput_now(struct file *file);
 int ckpt_files_leaks(struct ckpt_ctx *ctx);
 
 /* table.c: descriptors */
@@ -38,6 +39,20 @@ extern const struct ckpt_file_kind ckpt_file_timerfd;
 extern const struct ckpt_file_kind ckpt_file_pidfd;
 extern const struct ckpt_file_kind ckpt_file_epoll;
 int ckpt_epoll_signals(struct ckpt_ctx *ctx, u32 pid);
+
+/* inotify.c */
+extern const struct ckpt_file_kind ckpt_file_inotify;
+
+/* unlinked.c: regular files without a name */
+extern const struct ckpt_file_kind ckpt_file_unlinked;
+int ckpt_unlinked_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+
+/* locks.c */
+int ckpt_locks_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+int ckpt_locks_posix_checkpoint(struct ckpt_ctx *ctx, struct files_struct *files,
+				struct file *file, unsigned int fd);
+int ckpt_locks_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_locks_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 
 /* pipe.c */
 extern const struct ckpt_file_kind ckpt_file_pipe;

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Saves: pipes with both ends in the tree: size, queued data with the bounds
- * of its buffers, packet mode.
- * Refuses: a pipe whose other end is outside, named FIFOs.
+ * Saves: pipes and FIFOs with both ends in the tree: size, queued data with
+ * the bounds of its buffers, packet mode; of a FIFO its path.
+ * Refuses: a pipe or FIFO that is open outside, too; FIFOs that were removed.
  * Locks: the pipe's mutex, for a moment; its users are parked, and one parked
  * in place inside read or write does not hold it while it sleeps.
  */
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/magic.h>
+#include <linux/namei.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/slab.h>
 
@@ -17,8 +18,7 @@
 
 static bool ckpt_pipe_match(struct file *file)
 {
-	return S_ISFIFO(file_inode(file)->i_mode) &&
-	       file_inode(file)->i_sb->s_magic == PIPEFS_MAGIC;
+	return S_ISFIFO(file_inode(file)->i_mode) && !(file->f_mode & FMODE_PATH);
 }
 
 /* a pipe is leaked when somebody outside has it open */
@@ -28,7 +28,7 @@ int ckpt_pipe_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 
 	if (inode->i_pipe->files <= obj->users)
 		return 0;
-	return ckpt_refuse(ctx, obj->task, "pipe",
+	return ckpt_refuse(ctx, obj->task, inode->i_sb->s_magic == PIPEFS_MAGIC ? "pipe" : "fifo",
 			   "pipe:[%lu] is also open outside of the tree (%u of %u ends inside)",
 			   inode->i_ino, obj->users, inode->i_pipe->files);
 }
@@ -47,17 +47,38 @@ static int ckpt_pipe_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	return 0;
 }
 
-static int ckpt_pipe_inode(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+static bool ckpt_is_fifo(struct inode *inode)
+{
+	return inode->i_sb->s_magic != PIPEFS_MAGIC;
+}
+
+static int ckpt_pipe_inode(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct file *file)
 {
 	struct pipe_inode_info *pipe = ((struct inode *)obj->ptr)->i_pipe;
 	struct pipe_buffer *buf;
 	struct ckpt_data *data;
 	struct ckpt_pipe *rec;
 	unsigned int i, mask;
+	const char *why, *path = "";
 	int err = 0;
-	void *p;
+	void *p, *name = NULL;
 
-	rec = ckpt_out(ctx, CKPT_REC_PIPE, obj->objref, sizeof(*rec), 0);
+	if (ckpt_is_fifo(obj->ptr)) {
+		name = kmalloc(PATH_MAX, GFP_KERNEL);
+		if (!name)
+			return -ENOMEM;
+		path = ckpt_path(ctx, &file->f_path, name, &why);
+		if (!path) {
+			kfree(name);
+			return ckpt_refuse(ctx, obj->task, "fifo", "an open FIFO %s", why);
+		}
+	}
+	rec = ckpt_out(ctx, CKPT_REC_PIPE, obj->objref, sizeof(*rec), strlen(path));
+	if (rec) {
+		memcpy(rec + 1, path, strlen(path));
+		rec->flags = cpu_to_le32(ckpt_is_fifo(obj->ptr));
+	}
+	kfree(name);
 	if (!rec)
 		return -ENOMEM;
 	mutex_lock(&pipe->mutex);
@@ -96,7 +117,7 @@ static int ckpt_pipe_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 
 	if (!inode->written) {
 		inode->written = true;
-		err = ckpt_pipe_inode(ctx, inode);
+		err = ckpt_pipe_inode(ctx, inode, obj->ptr);
 		if (err)
 			return err;
 	}
@@ -105,6 +126,12 @@ static int ckpt_pipe_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 		return -ENOMEM;
 	ckpt_file_common(ctx, obj, &rec->f);
 	rec->f.inode = cpu_to_le32(inode->objref);
+	if (ckpt_is_fifo(inode->ptr)) {
+		struct file *file = obj->ptr;
+
+		rec->no_writer = cpu_to_le32(ckpt_pipe_version(file) ==
+					     file_inode(file)->i_pipe->w_counter);
+	}
 	return 0;
 }
 
@@ -122,9 +149,70 @@ static void ckpt_pipe_put(struct ckpt_obj *obj)
 
 	if (!rt)
 		return;
-	fput(rt->ends[0]);
-	fput(rt->ends[1]);
+	if (rt->ends[0]) {
+		fput(rt->ends[0]);
+		fput(rt->ends[1]);
+	}
 	kfree(rt);
+}
+
+/* a program must not find an end open that it had closed */
+static int ckpt_pipe_late(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct ckpt_pipe_rt *rt = obj->priv;
+
+	if (rt->nbufs)
+		return ckpt_err(ctx, -EBADMSG, "object %u: data of a pipe is missing", obj->objref);
+	/* not the only reference while the program has that very end open */
+	if (rt->ends[0] != rt->ends[1])
+		ckpt_fput_now(rt->ends[1]);
+	else
+		fput(rt->ends[1]);
+	ckpt_fput_now(rt->ends[0]);
+	rt->ends[0] = NULL;
+	return 0;
+}
+
+/* a FIFO is opened for both, which never waits */
+static int ckpt_fifo_open(struct ckpt_ctx *ctx, struct ckpt_in *in, struct file **ends)
+{
+	struct path path;
+	char *name;
+	bool fifo;
+	int err;
+
+	if (!in->var_len || in->var_len >= PATH_MAX || in->var[0] != '/' ||
+	    memchr(in->var, 0, in->var_len))
+		return ckpt_bad(ctx, in, "its path is out of range");
+	name = kmemdup_nul(in->var, in->var_len, GFP_KERNEL);
+	if (!name)
+		return -ENOMEM;
+	err = kern_path(name, 0, &path);
+	if (err) {
+		ckpt_err(ctx, err, "FIFO %s cannot be found", name);
+		goto out;
+	}
+	fifo = S_ISFIFO(d_inode(path.dentry)->i_mode);
+	path_put(&path);
+	if (!fifo) {
+		err = ckpt_err(ctx, -ESTALE, "file %s is not what it was: it was a FIFO", name);
+		goto out;
+	}
+	ends[0] = filp_open(name, O_RDWR | O_NONBLOCK | O_NOFOLLOW, 0);
+	if (IS_ERR(ends[0])) {
+		err = ckpt_err(ctx, PTR_ERR(ends[0]), "FIFO %s cannot be opened", name);
+		goto out;
+	}
+	ends[1] = get_file(ends[0]);
+	if (!S_ISFIFO(file_inode(ends[0])->i_mode) || file_inode(ends[0])->i_pipe->files != 1 ||
+	    !pipe_empty(file_inode(ends[0])->i_pipe->head, file_inode(ends[0])->i_pipe->tail)) {
+		err = ckpt_err(ctx, -EBUSY, "FIFO %s is in use by another process", name);
+		fput(ends[0]);
+		fput(ends[1]);
+	}
+out:
+	kfree(name);
+	return err;
 }
 
 /**
@@ -148,7 +236,7 @@ int ckpt_pipe_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	rt = kzalloc(sizeof(*rt), GFP_KERNEL);
 	if (!rt)
 		return -ENOMEM;
-	err = K(create_pipe_files)(rt->ends, 0);
+	err = rec->flags ? ckpt_fifo_open(ctx, in, rt->ends) : K(create_pipe_files)(rt->ends, 0);
 	if (err) {
 		kfree(rt);
 		return err;
@@ -173,6 +261,7 @@ int ckpt_pipe_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	obj->priv = rt;
 	obj->drop = ckpt_pipe_put;
 	obj->data = ckpt_pipe_data;
+	obj->late = ckpt_pipe_late;
 	return err;
 }
 
@@ -250,6 +339,16 @@ static struct file *ckpt_pipe_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	return dentry_open(&rt->ends[0]->f_path, mode | O_NONBLOCK, current_cred());
 }
 
+static int ckpt_pipe_restored(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in)
+{
+	const struct ckpt_file_pipe *rec = (const void *)in->fixed;
+	struct file *file = obj->ptr;
+
+	if (rec->no_writer)
+		ckpt_pipe_version(file) = file_inode(file)->i_pipe->w_counter;
+	return 0;
+}
+
 const struct ckpt_file_kind ckpt_file_pipe = {
 	.name = "pipe",
 	.rec = CKPT_REC_FILE_PIPE,
@@ -257,4 +356,5 @@ const struct ckpt_file_kind ckpt_file_pipe = {
 	.collect = ckpt_pipe_collect,
 	.checkpoint = ckpt_pipe_checkpoint,
 	.restart = ckpt_pipe_restart,
+	.restored = ckpt_pipe_restored,
 };

@@ -107,6 +107,7 @@ int ckpt_fdtable_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 
 	struct ckpt_fdtable *rec;
 	struct ckpt_fd *fd;
 	unsigned int i = 0, n;
+	int err = 0;
 
 	if (obj->written)
 		return 0;
@@ -125,7 +126,10 @@ int ckpt_fdtable_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 
 			fd->file = cpu_to_le32(file->objref);
 		}
 	} while (i < list->n);
-	return 0;
+	for (i = 0; !err && i < list->n; i++)
+		err = ckpt_locks_posix_checkpoint(ctx, task->files, list->fds[i].file,
+						  list->fds[i].fd);
+	return err;
 }
 
 /* ---- restart ---- */

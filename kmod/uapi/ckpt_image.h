@@ -80,6 +80,8 @@ enum ckpt_rec {
 	CKPT_REC_PIPE		= 0x320,	/* object: pipe inode with its data */
 	CKPT_REC_LOCKS		= 0x321,
 	CKPT_REC_TTY		= 0x322,	/* object */
+	CKPT_REC_UNLINKED	= 0x324,	/* object: a regular file without a name */
+	CKPT_REC_FILE_UNLINKED	= 0x330,
 
 	CKPT_REC_FILE_UNIX	= 0x400,	/* AF_UNIX socket */
 	CKPT_REC_UNIX_QUEUE	= 0x401,	/* one message in the queue of a UNIX */
@@ -495,6 +497,8 @@ struct ckpt_file_path {
 
 struct ckpt_file_pipe {
 	struct ckpt_file f;	/* f.inode: the PIPE */
+	__le32 no_writer;	/* 1: of a FIFO, none has opened it since */
+	__le32 pad;
 };
 
 struct ckpt_file_eventfd {
@@ -529,6 +533,64 @@ struct ckpt_file_pidfd {
 	struct ckpt_file f;
 	__le32 pid;		/* a process of the tree */
 	__le32 thread;		/* 1: PIDFD_THREAD */
+};
+
+/*
+ * Variable: path of its directory. The content follows in DATA records, seq of
+ * which is the offset; what none of them covers is zero.
+ */
+struct ckpt_unlinked {
+	__le64 size;
+	__le64 mtime_sec;
+	__le32 mtime_nsec;
+	__le32 mode;		/* permissions */
+	__le32 uid, gid;
+};
+
+struct ckpt_file_unlinked {
+	struct ckpt_file f;	/* f.inode: the UNLINKED */
+};
+
+/*
+ * Variable: n entries of entry_size. With an objref those of that open file;
+ * without, among the records of a process, its POSIX locks.
+ */
+struct ckpt_locks {
+	__le32 n;
+	__le32 entry_size;
+};
+
+struct ckpt_lock {
+	__le32 kind;		/* CKPT_LOCK_* */
+	__le32 write;		/* 0: shared; 1: exclusive */
+	__le32 fd;		/* of a POSIX lock: through which it was taken */
+	__le32 pad;
+	__le64 start, end;	/* the last byte; 2^63 - 1: to the end of the file */
+};
+
+#define CKPT_LOCK_POSIX	0
+#define CKPT_LOCK_FLOCK	1
+#define CKPT_LOCK_OFD	2
+
+/* watches, then events follow in DATA records, one in each */
+struct ckpt_file_inotify {
+	struct ckpt_file f;
+	__le32 n;		/* watches */
+	__le32 next_wd;
+};
+
+/* followed by the path, without NUL */
+struct ckpt_inotify_watch {
+	__le32 wd;
+	__le32 mask;		/* IN_* */
+};
+
+/* followed by the name, without NUL */
+struct ckpt_inotify_event {
+	__le32 wd;
+	__le32 mask;
+	__le32 cookie;
+	__le32 pad;
 };
 
 /* n struct ckpt_epoll_watch follow in DATA records: the ready ones in order, then the rest */
@@ -575,6 +637,7 @@ struct ckpt_data {
 #define CKPT_DATA_PACKET	0x1	/* keep the boundary (O_DIRECT pipe, datagram) */
 #define CKPT_DATA_LAST		0x2	/* the last of the object's */
 #define CKPT_DATA_CAN_MERGE	0x4
+#define CKPT_DATA_EVENT		0x8	/* of an inotify: an event, not a watch */
 
 /* variable: n entries of entry_size */
 struct ckpt_fdtable {

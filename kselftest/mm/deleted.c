@@ -2,7 +2,6 @@
 /* A mapping of a file that was removed. */
 #include <sys/mman.h>
 #include "ckpt.h"
-REFUSED("unlinked");
 
 int main(void)
 {
