@@ -21,13 +21,13 @@ var _ = register(scenario{name: "scenario/memcg", limit: 180 * time.Second, run:
 		return err
 	}
 	defer os.Remove(group)
-	for file, text := range map[string]string{"memory.max": "40M", "memory.swap.max": "0"} {
+	for file, text := range map[string]string{"memory.max": "64M", "memory.swap.max": "0"} {
 		if err := os.WriteFile(filepath.Join(group, file), []byte(text), 0); err != nil && !os.IsNotExist(err) {
 			return err
 		}
 	}
 	s, err := e.subject("run", "sh", "-c", "echo $$ >"+group+"/cgroup.procs && exec python3 -uc '"+
-		"import mmap\nm = mmap.mmap(-1, 28 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nn = 0\n"+
+		"import mmap\nm = mmap.mmap(-1, 36 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nn = 0\n"+
 		"while True:\n  n += 1\n  c = bytes([n & 255]) * 65536\n"+
 		"  for i in range(0, len(m), 65536):\n    if m[i] != (n - 1) & 255: print(\"wrong\", i)\n    m[i:i + 65536] = c\n"+
 		"  print(\"tick\", n)\n'")
