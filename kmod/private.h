@@ -115,12 +115,14 @@ struct ckpt_ctx {
 	struct list_head joined;
 	unsigned int njoined;		/* processes */
 	unsigned int nrunning;		/* threads that still run our code */
-	unsigned int nthreads, nready;	/* threads: restored, and ready to go on */
+	unsigned int nthreads, nready;	/* threads: restored, and done with the stage */
 	struct ckpt_joined *turn;	/* who reads the stream; NULL: the coordinator */
 	struct ckpt_in *turn_in;	/* the record that the turn is about */
 	enum ckpt_stage {
 		CKPT_STAGE_READ,	/* the stream is read */
-		CKPT_STAGE_LATE,	/* what must come last */
+		CKPT_STAGE_LATE,	/* what needs all memory to be there */
+		CKPT_STAGE_LAST,	/* what takes rights away */
+		CKPT_STAGE_END,		/* what would hinder the restart itself */
 		CKPT_STAGE_GO,		/* to user mode */
 	} stage;
 };
@@ -345,8 +347,10 @@ struct ckpt_file_kind {
 /*
  * What a record means at restart. Exactly one of read and apply is set: read
  * runs in the coordinator when an object is met, apply in the thread that the
- * record belongs to. late runs in that thread after all pages are there, when
- * nothing can fail any more but for want of memory or rights.
+ * record belongs to. The others run in that thread after all pages are there,
+ * when little can fail but for want of memory or rights. No thread of the whole
+ * tree begins one of them before all have done the one before: late; last,
+ * which takes rights away; end, for limits that would be in the way till then.
  */
 struct ckpt_rec_kind {
 	const char *name;
@@ -356,6 +360,8 @@ struct ckpt_rec_kind {
 	int (*read)(struct ckpt_ctx *ctx, struct ckpt_in *in);
 	int (*apply)(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 	int (*late)(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+	int (*last)(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
+	int (*end)(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 };
 
 /* a row of the support matrix */

@@ -84,19 +84,19 @@ static int ckpt_where(struct ckpt_ctx *ctx, const struct ckpt_in *in, int err)
 	return err;
 }
 
-static int ckpt_rt_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, bool late)
+static int ckpt_rt_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, enum ckpt_stage stage)
 {
+	int (*fn)(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 	const struct ckpt_rec_kind *kind;
 	unsigned int i;
 	int err;
 
 	for (i = 0; i < rt->nrecs; i++) {
 		kind = ckpt_rec_kind(rt->recs[i]->type);
-		err = 0;
-		if (late && kind->late)
-			err = kind->late(ctx, rt, rt->recs[i]);
-		else if (!late && kind->apply)
-			err = kind->apply(ctx, rt, rt->recs[i]);
+		fn = stage == CKPT_STAGE_READ ? kind->apply :
+		     stage == CKPT_STAGE_LATE ? kind->late :
+		     stage == CKPT_STAGE_LAST ? kind->last : kind->end;
+		err = fn ? fn(ctx, rt, rt->recs[i]) : 0;
 		if (err)
 			return ckpt_where(ctx, rt->recs[i], err);
 	}
@@ -109,20 +109,23 @@ static int ckpt_rt_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, bool late)
  */
 static void ckpt_rt_finish(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 {
+	enum ckpt_stage stage;
 	int err;
 
-	if (wait_event_killable(ctx->task_wq, READ_ONCE(ctx->stage) != CKPT_STAGE_READ ||
-				ckpt_restart_err(ctx)))
-		goto die;
-	err = ckpt_restart_err(ctx);
-	if (!err)
-		err = ckpt_rt_apply(ctx, rt, true);
-	if (err)
-		goto die;
-	spin_lock(&ctx->lock);
-	ctx->nready++;
-	spin_unlock(&ctx->lock);
-	wake_up(&ctx->wq);
+	for (stage = CKPT_STAGE_LATE; stage < CKPT_STAGE_GO; stage++) {
+		if (wait_event_killable(ctx->task_wq, READ_ONCE(ctx->stage) >= stage ||
+					ckpt_restart_err(ctx)))
+			goto die;
+		err = ckpt_restart_err(ctx);
+		if (!err)
+			err = ckpt_rt_apply(ctx, rt, stage);
+		if (err)
+			goto die_err;
+		spin_lock(&ctx->lock);
+		ctx->nready++;
+		spin_unlock(&ctx->lock);
+		wake_up(&ctx->wq);
+	}
 	if (rt->joined->zombie)
 		return;
 	if (wait_event_killable(ctx->task_wq, READ_ONCE(ctx->stage) == CKPT_STAGE_GO ||
@@ -133,7 +136,9 @@ static void ckpt_rt_finish(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 	ckpt_thread_go(ctx, rt);
 	return;
 die:
-	ckpt_fail(ctx, -EINTR);
+	err = -EINTR;
+die_err:
+	ckpt_fail(ctx, err);
 	send_sig(SIGKILL, current, 1);
 }
 
@@ -181,7 +186,7 @@ static void ckpt_rt_run(struct callback_head *work)
 	if (current->flags & PF_EXITING)
 		rt->err = -EINTR;
 	else
-		rt->err = ckpt_rt_apply(ctx, rt, false);
+		rt->err = ckpt_rt_apply(ctx, rt, CKPT_STAGE_READ);
 	if (rt->err)
 		ckpt_fail(ctx, rt->err);
 	complete(&rt->applied);
@@ -320,7 +325,7 @@ static int ckpt_joined_read(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 				return err;
 			continue;
 		}
-		if ((!kind->apply && !kind->late) || in->type == CKPT_REC_TASK ||
+		if ((!kind->apply && !kind->late && !kind->last && !kind->end) || in->type == CKPT_REC_TASK ||
 		    (rt && kind->process)) {
 			err = ckpt_bad(ctx, in, "does not belong there in the records of a process");
 			ckpt_in_free(in);
@@ -350,7 +355,7 @@ static int ckpt_joined_read(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 	err = ckpt_joined_complete(ctx, joined, task);
 	if (err)
 		return err;
-	err = ckpt_rt_apply(ctx, leader, false);
+	err = ckpt_rt_apply(ctx, leader, CKPT_STAGE_READ);
 	list_for_each_entry(rt, &joined->threads, node) {
 		if (err)
 			break;
@@ -686,6 +691,7 @@ static void ckpt_let_go(struct ckpt_ctx *ctx, int err)
  */
 void ckpt_restart(struct ckpt_ctx *ctx)
 {
+	enum ckpt_stage stage;
 	int err;
 
 	err = ckpt_objhash_init(ctx);
@@ -699,8 +705,11 @@ void ckpt_restart(struct ckpt_ctx *ctx)
 		err = ckpt_coordinate(ctx);
 	if (!err)
 		err = ckpt_phase(ctx, "late");
-	if (!err) {
-		WRITE_ONCE(ctx->stage, CKPT_STAGE_LATE);
+	for (stage = CKPT_STAGE_LATE; !err && stage < CKPT_STAGE_GO; stage++) {
+		spin_lock(&ctx->lock);
+		ctx->nready = 0;
+		spin_unlock(&ctx->lock);
+		WRITE_ONCE(ctx->stage, stage);
 		wake_up_all(&ctx->task_wq);
 		err = wait_event_killable(ctx->wq,
 					  READ_ONCE(ctx->nready) == ctx->nthreads ||
