@@ -30,6 +30,7 @@ func goStructs() map[string]reflect.Type {
 	add("ckpt_error", ErrorRecord{})
 	add("ckpt_tree_task", TreeTask{})
 	add("ckpt_sigact", Sigact{})
+	add("ckpt_seccomp_filter", SeccompFilter{})
 	add("ckpt_run", Run{})
 	add("ckpt_fd", FD{})
 	add("ckpt_file", File{})

@@ -81,7 +81,7 @@ type Task struct {
 	OomScoreAdj    uint32 `json:"oom_score_adj"` // two's complement
 	OomScoreAdjMin uint32 `json:"oom_score_adj_min"`
 	SigFlags       uint32 `json:"sig_flags"`         // CKPT_SIG_*
-	StopSignal     uint32 `json:"stop_signal"`       // of a job-control stop
+	StopSignal     uint32 `json:"stop_signal"`       // of a job-control stop, 0: its parent has seen it
 	TTY            uint32 `json:"tty" ckpt:"objref"` // objref of the controlling terminal
 	Pad            uint32 `json:"pad"`
 }
@@ -90,7 +90,7 @@ type Task struct {
 type Thread struct {
 	TID                 uint32    `json:"tid"`
 	Cred                uint32    `json:"cred" ckpt:"objref"`    // objref: subjective and real
-	Seccomp             uint32    `json:"seccomp" ckpt:"objref"` // objref of the innermost filter, 0: none
+	Seccomp             uint32    `json:"seccomp" ckpt:"objref"` // objref of its filters, 0: none
 	Flags               uint32    `json:"flags"`                 // CKPT_THREAD_*
 	Blocked             uint64    `json:"blocked"`
 	SavedSigmask        uint64    `json:"saved_sigmask"`
@@ -118,6 +118,11 @@ type Thread struct {
 	PdeathSignal        uint32    `json:"pdeath_signal"`
 	Ioprio              uint32    `json:"ioprio"`
 	Comm                [16]uint8 `json:"comm"`
+	SeenUtimeNs         uint64    `json:"seen_utime_ns"` // what getrusage() has given, of the thread
+	SeenStimeNs         uint64    `json:"seen_stime_ns"`
+	StartWallNs         uint64    `json:"start_wall_ns"`  // CLOCK_REALTIME of creation, two's complement
+	SeccompShared       uint32    `json:"seccomp_shared"` // so many outer filters are in all threads of the process
+	StopPending         uint32    `json:"stop_pending"`   // signal of a group stop it has to take part in
 }
 
 // Regs is struct ckpt_regs of ckpt_image.h.
@@ -222,6 +227,9 @@ type Timers struct {
 	VirtIntervalNs uint64 `json:"virt_interval_ns"`
 	ProfLeftNs     uint64 `json:"prof_left_ns"`
 	ProfIntervalNs uint64 `json:"prof_interval_ns"`
+	RealLateNs     uint64 `json:"real_late_ns"` // expired so long ago, its signal is pending
+	NextID         uint32 `json:"next_id"`      // of the next POSIX timer
+	Pad            uint32 `json:"pad"`
 }
 
 // PosixTimer is struct ckpt_posix_timer of ckpt_image.h.
@@ -232,11 +240,11 @@ type PosixTimer struct {
 	ClockType   uint32 `json:"clock_type"` // of a CPU clock: CPUCLOCK_*
 	Notify      uint32 `json:"notify"`     // SIGEV_*
 	Signo       uint32 `json:"signo"`
-	TID         uint32 `json:"tid"`        // SIGEV_THREAD_ID
-	Flags       uint32 `json:"flags"`      // 1: armed; 2: absolute; 4: signal is queued
-	Value       uint64 `json:"value"`      // sigev_value
-	LeftNs      uint64 `json:"left_ns"`    // relative; of an armed one at least 1
-	ExpiresNs   uint64 `json:"expires_ns"` // absolute, where flags says so
+	TID         uint32 `json:"tid"`     // SIGEV_THREAD_ID
+	Flags       uint32 `json:"flags"`   // CKPT_PTIMER_*
+	Value       uint64 `json:"value"`   // sigev_value
+	LeftNs      uint64 `json:"left_ns"` // relative; of an armed one at least 1
+	LateNs      uint64 `json:"late_ns"` // of a queued one: expired so long ago; when, on a CPU clock
 	IntervalNs  uint64 `json:"interval_ns"`
 	Overrun     uint32 `json:"overrun"`
 	OverrunLast uint32 `json:"overrun_last"`
@@ -251,10 +259,14 @@ type Rlimits struct {
 
 // Seccomp is struct ckpt_seccomp of ckpt_image.h.
 type Seccomp struct {
-	Prev  uint32 `json:"prev" ckpt:"objref"` // objref of the next outer filter
-	Flags uint32 `json:"flags"`              // 1: log
-	N     uint32 `json:"n"`
-	Pad   uint32 `json:"pad"`
+	N   uint32 `json:"n"`
+	Pad uint32 `json:"pad"`
+}
+
+// SeccompFilter is struct ckpt_seccomp_filter of ckpt_image.h.
+type SeccompFilter struct {
+	Flags uint32 `json:"flags"` // SECCOMP_FILTER_FLAG_LOG
+	N     uint32 `json:"n"`     // instructions of 8 bytes each
 }
 
 // Syscall is struct ckpt_syscall of ckpt_image.h.
@@ -295,6 +307,8 @@ type Rusage struct {
 	Maxrss          uint64 `json:"maxrss"`
 	Cmaxrss         uint64 `json:"cmaxrss"`
 	SumSchedRuntime uint64 `json:"sum_sched_runtime"`
+	SeenUtimeNs     uint64 `json:"seen_utime_ns"` // what getrusage() has given, of the process
+	SeenStimeNs     uint64 `json:"seen_stime_ns"`
 }
 
 // MM is struct ckpt_mm of ckpt_image.h.
@@ -635,17 +649,27 @@ const (
 	SigStopped            = 0x4 // group stop complete
 	SigContinued          = 0x8 // a parent has still to see SIGCONT
 	SigUnkillable         = 0x10
-	ThreadSavedSigmask    = 0x1 // saved_sigmask is to be put back
+	SigStopping           = 0x20 // group stop not complete: begin again
+	ThreadSavedSigmask    = 0x1  // saved_sigmask is to be put back
 	ThreadNoNewPrivs      = 0x2
 	ThreadSeccompStrict   = 0x4
 	ThreadTSCSigsegv      = 0x8  // PR_SET_TSC
 	ThreadCPUIDFault      = 0x10 // ARCH_SET_CPUID off
 	ThreadMCEEarly        = 0x20
 	ThreadMCEKill         = 0x40
-	SyscallAgain          = 0 // begin again
-	SyscallLeft           = 1 // begin again with the time that is left
-	SyscallRest           = 2 // go on after `done` bytes, then return the sum
-	SyscallNanosleep      = 3 // restart blocks:
+	ThreadIoFlusher       = 0x80  // PR_SET_IO_FLUSHER
+	ThreadSsbDisable      = 0x100 // PR_SET_SPECULATION_CTRL
+	ThreadSsbForce        = 0x200
+	ThreadSsbNoexec       = 0x400
+	ThreadIbDisable       = 0x800
+	ThreadIbForce         = 0x1000
+	PtimerArmed           = 0x1
+	PtimerAbsolute        = 0x2 // on the wall clock: left_ns is a time of that clock
+	PtimerQueued          = 0x4 // its signal is pending; armed again when that is taken
+	SyscallAgain          = 0   // begin again
+	SyscallLeft           = 1   // begin again with the time that is left
+	SyscallRest           = 2   // go on after `done` bytes, then return the sum
+	SyscallNanosleep      = 3   // restart blocks:
 	SyscallPoll           = 4
 	SyscallFutex          = 5
 	SyscallCPUNanosleep   = 6
@@ -735,7 +759,7 @@ const (
 	TypeTimers       Type = 0x109 // interval timers
 	TypePosixTimer   Type = 0x10a
 	TypeRlimits      Type = 0x10b
-	TypeSeccomp      Type = 0x10c // object: one filter
+	TypeSeccomp      Type = 0x10c // object: the filters of a thread
 	TypeSyscall      Type = 0x10d // the system call a thread sleeps in
 	TypeMempolicy    Type = 0x10e
 	TypeRusage       Type = 0x10f

@@ -3,6 +3,7 @@
 package image
 
 import (
+	"encoding/binary"
 	"fmt"
 	"reflect"
 	"strings"
@@ -50,7 +51,7 @@ func isFile(t Type) bool { return strings.HasPrefix(t.String(), "FILE_") }
 // refTypes tells what a field may refer to, by its name in ckpt_image.h.
 var refTypes = map[string]func(Type) bool{
 	"mm": is(TypeMM), "parent_mm": is(TypeMM), "files": is(TypeFdtable), "fs": is(TypeFS),
-	"cred": is(TypeCred), "seccomp": is(TypeSeccomp), "prev": is(TypeSeccomp), "tty": is(TypeTTY),
+	"cred": is(TypeCred), "seccomp": is(TypeSeccomp), "tty": is(TypeTTY),
 	"peer": is(TypeUnix), "listener": is(TypeUnix), "sender": is(TypeUnix),
 	"exe": isFile, "file": func(t Type) bool { return isFile(t) || t == TypeShmem },
 }
@@ -92,12 +93,25 @@ var varLengths = map[Type]func(*Record) uint64{
 	TypeSched:      func(r *Record) uint64 { return uint64(r.Fixed.(*Sched).MaskBytes) },
 	TypeSigaction:  func(r *Record) uint64 { f := r.Fixed.(*Sigaction); return uint64(f.N) * uint64(f.EntrySize) },
 	TypeSigpending: func(r *Record) uint64 { return uint64(r.Fixed.(*Sigpending).N) * 128 },
-	TypeSeccomp:    func(r *Record) uint64 { return uint64(r.Fixed.(*Seccomp).N) * 8 },
+	TypeSeccomp:    filtersLength,
 	TypeMempolicy:  func(r *Record) uint64 { return uint64(r.Fixed.(*Mempolicy).MaskBytes) },
 	TypeMM:         func(r *Record) uint64 { return uint64(r.Fixed.(*MM).AuxvBytes) },
 	TypeFdtable:    func(r *Record) uint64 { f := r.Fixed.(*Fdtable); return uint64(f.N) * uint64(f.EntrySize) },
 	TypeUnix:       func(r *Record) uint64 { f := r.Fixed.(*Unix); return uint64(f.AddrLen) + uint64(f.PathLen) },
 	TypeFS:         func(r *Record) uint64 { f := r.Fixed.(*FS); return uint64(f.CwdLen) + uint64(f.RootLen) },
+}
+
+// filtersLength walks the filters of a SECCOMP record. A length that does not fit ends the walk.
+func filtersLength(r *Record) uint64 {
+	const head = 8 // struct ckpt_seccomp_filter
+	at := uint64(0)
+	for range r.Fixed.(*Seccomp).N {
+		if at+head > uint64(len(r.Var)) {
+			return at + head
+		}
+		at += head + uint64(binary.LittleEndian.Uint32(r.Var[at+4:]))*8
+	}
+	return at
 }
 
 // checkShape checks one record by itself.

@@ -104,6 +104,8 @@ static int ckpt_capture(struct ckpt_ctx *ctx)
 			err = ckpt_cred_checkpoint(ctx, obj);
 		else if (obj->type == CKPT_OBJ_UNIX)
 			err = ckpt_unix_checkpoint(ctx, obj);
+		else if (obj->type == CKPT_OBJ_SECCOMP)
+			err = ckpt_seccomp_checkpoint(ctx, obj);
 		if (err)
 			return err;
 	}

@@ -31,8 +31,11 @@
 #include <linux/fsnotify_backend.h>
 #include <linux/file.h>
 #include <linux/hrtimer.h>
+#include <linux/lsm_hooks.h>
 #include <linux/memfd.h>
 #include <linux/pipe_fs_i.h>
+#include <linux/posix-timers.h>
+#include <linux/seccomp.h>
 #include <linux/syscalls.h>
 #include <asm/syscall.h>
 #include <asm/tlbflush.h>
@@ -106,6 +109,10 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(bpf_get_btf_vmlinux)			\
 	X(btf_find_by_name_kind)		\
 	X(btf_name_by_offset)			\
+	X(seccomp_get_filter)			\
+	X(seccomp_get_metadata)			\
+	X(update_rlimit_cpu)			\
+	X(send_sigqueue)			\
 	X(x64_sys_call)
 
 /* Y(type, name): data */
@@ -117,6 +124,7 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	Y(const struct file_operations, eventpoll_fops)		\
 	Y(const struct file_operations, inotify_fops)		\
 	Y(const struct vdso_image, vdso_image_64)		\
+	Y(struct lsm_blob_sizes, landlock_blob_sizes)		\
 	Y(struct hrtimer_cpu_base, hrtimer_bases)		\
 	Y(spinlock_t, bsd_socket_locks)				\
 	Y(struct hlist_head, bsd_socket_buckets)

@@ -2,21 +2,25 @@
 /*
  * Saves: credentials: user and group ids, supplementary groups, capability
  * sets, securebits; once for all threads that share them.
- * Refuses: credentials overridden for a moment, ids the caller cannot name.
+ * Refuses: credentials overridden for a moment, keys of a thread or process,
+ * Landlock domains, security labels other than the caller's.
  * A restart makes each change with the rights of its caller: the kernel's own
  * calls check the ids, and the capability sets may only shrink.
  * Locks: none; credentials are immutable, a thread replaces its own.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/key.h>
 #include <linux/prctl.h>
 #include <linux/securebits.h>
+#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
 #include <linux/user_namespace.h>
 
 #include "task.h"
 #include "../arch/arch.h"
+#include "../ksym.h"
 
 #define CKPT_NGROUPS_MAX	65536
 
@@ -38,14 +42,52 @@ static kernel_cap_t ckpt_caps_from(u64 v)
 	return caps;
 }
 
+#ifdef CONFIG_KEYS
+static bool ckpt_has_keys(const struct key *keyring)
+{
+	return keyring && keyring->keys.nr_leaves_on_tree;
+}
+#endif
+
+static void ckpt_cred_refuse(struct ckpt_ctx *ctx, struct task_struct *task,
+			     const struct cred *cred)
+{
+	u32 secid = 0, mine = 0;
+
+#ifdef CONFIG_KEYS
+	if (ckpt_has_keys(cred->thread_keyring) || ckpt_has_keys(cred->process_keyring))
+		ckpt_refuse(ctx, task, "keyring",
+			    "has keys in its thread or process keyring, which cannot be taken along");
+	/* every login and service has one of its own: refusing it would refuse them all */
+	if (cred->session_keyring && cred->session_keyring != current_cred()->session_keyring)
+		ckpt_log(ctx, "note: task %d (%s) has a session keyring of its own with %lu keys; a restart gives it the one of its caller",
+			 task_pid_vnr(task), task->comm,
+			 cred->session_keyring->keys.nr_leaves_on_tree);
+#endif
+#ifdef CONFIG_SECURITY
+	/* the domain stands first in Landlock's part of the credentials */
+	if (IS_ENABLED(CONFIG_SECURITY_LANDLOCK) && cred->security &&
+	    *(void **)(cred->security + KD(landlock_blob_sizes)->lbs_cred))
+		ckpt_refuse(ctx, task, "landlock", "is restricted by Landlock, which cannot be restored");
+	security_task_getsecid_obj(task, &secid);
+	security_task_getsecid_obj(current, &mine);
+	if (secid != mine)
+		ckpt_refuse(ctx, task, "lsm",
+			    "has another security label (AppArmor, SELinux ...) than the caller, which cannot be restored");
+#endif
+}
+
 int ckpt_cred_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	const struct cred *cred = rcu_access_pointer(task->real_cred);
+	bool new;
 
 	if (cred != rcu_access_pointer(task->cred))
 		return ckpt_refuse(ctx, task, "cred", "has overridden credentials");
-	if (!ckpt_obj_add(ctx, (void *)cred, CKPT_OBJ_CRED, task, NULL))
+	if (!ckpt_obj_add(ctx, (void *)cred, CKPT_OBJ_CRED, task, &new))
 		return -ENOMEM;
+	if (new)
+		ckpt_cred_refuse(ctx, task, cred);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include "task.h"
 #include "../arch/arch.h"
+#include "../ksym.h"
 
 int ckpt_rlimits_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
@@ -53,6 +54,8 @@ int ckpt_rusage_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	CKPT_SIG(cinblock, cinblock); CKPT_SIG(coublock, coublock);
 	CKPT_SIG(maxrss, maxrss); CKPT_SIG(cmaxrss, cmaxrss);
 	CKPT_SIG(sum_sched_runtime, sum_sched_runtime);
+	CKPT_SIG(seen_utime_ns, prev_cputime.utime);
+	CKPT_SIG(seen_stime_ns, prev_cputime.stime);
 #undef CKPT_SIG
 	spin_unlock_irq(&task->sighand->siglock);
 	return 0;
@@ -80,24 +83,44 @@ int ckpt_rlimits_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
 	for (i = 0; !err && i < n; i++) {
 		lim.rlim_cur = le64_to_cpu(rec->limit[i][0]);
 		lim.rlim_max = le64_to_cpu(rec->limit[i][1]);
-		if (lim.rlim_cur == current->signal->rlim[i].rlim_cur &&
-		    lim.rlim_max == current->signal->rlim[i].rlim_max)
-			continue;
 		if (lim.rlim_cur > lim.rlim_max) {
 			err = ckpt_bad(ctx, in, "a limit is above its maximum");
 			break;
 		}
+		/* only what takes rights is done here */
+		if (lim.rlim_max <= current->signal->rlim[i].rlim_max)
+			continue;
+		lim.rlim_cur = current->signal->rlim[i].rlim_cur;
 		if (copy_to_user((void __user *)page, &lim, sizeof(lim)))
 			err = -EFAULT;
 		else
 			err = ckpt_arch_syscall(__NR_prlimit64, 0, i, page, 0, 0, 0);
 		if (err)
-			err = ckpt_err(ctx, err, "process %u had limit %u at %llu, maximum %llu, which the caller may not set%s",
-				       rt->joined->pid, i, lim.rlim_cur, lim.rlim_max,
+			err = ckpt_err(ctx, err, "process %u had limit %u with the maximum %llu, which the caller may not set%s",
+				       rt->joined->pid, i, lim.rlim_max,
 				       err == -EPERM ? "; it needs CAP_SYS_RESOURCE" : "");
 	}
 	vm_munmap(page, PAGE_SIZE);
 	return err;
+}
+
+/* last of all: a restart itself maps memory and queues signals; what is left is to lower limits */
+int ckpt_rlimits_end(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
+{
+	const struct ckpt_rlimits *rec = (const void *)in->fixed;
+	struct rlimit *rlim = current->signal->rlim;
+	u64 cpu = rlim[RLIMIT_CPU].rlim_cur;
+	unsigned int i;
+
+	task_lock(current->group_leader);
+	for (i = 0; i < le32_to_cpu(rec->n); i++) {
+		rlim[i].rlim_cur = le64_to_cpu(rec->limit[i][0]);
+		rlim[i].rlim_max = le64_to_cpu(rec->limit[i][1]);
+	}
+	task_unlock(current->group_leader);
+	if (cpu != rlim[RLIMIT_CPU].rlim_cur && rlim[RLIMIT_CPU].rlim_cur != RLIM_INFINITY)
+		K(update_rlimit_cpu)(current, rlim[RLIMIT_CPU].rlim_cur ?: 1);
+	return 0;
 }
 
 int ckpt_rusage_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
@@ -123,8 +146,12 @@ int ckpt_rusage_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *i
 	CKPT_SIG(cinblock, cinblock); CKPT_SIG(coublock, coublock);
 	CKPT_SIG(maxrss, maxrss); CKPT_SIG(cmaxrss, cmaxrss);
 	CKPT_SIG(sum_sched_runtime, sum_sched_runtime);
-#undef CKPT_SIG
 	write_sequnlock(&sig->stats_lock);
+	raw_spin_lock(&sig->prev_cputime.lock);
+	CKPT_SIG(seen_utime_ns, prev_cputime.utime);
+	CKPT_SIG(seen_stime_ns, prev_cputime.stime);
+	raw_spin_unlock(&sig->prev_cputime.lock);
+#undef CKPT_SIG
 	spin_unlock_irq(&current->sighand->siglock);
 	return 0;
 }

@@ -14,6 +14,8 @@
 #include "task.h"
 #include "../ksym.h"
 
+#define CKPT_DL_FLAGS	(SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN)
+
 int ckpt_sched_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	bool all = cpumask_subset(cpu_possible_mask, &task->cpus_mask);
@@ -34,6 +36,15 @@ int ckpt_sched_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 		rec->deadline = cpu_to_le64(task->dl.dl_deadline);
 		rec->period = cpu_to_le64(task->dl.dl_period);
 	}
+	rec->flags |= cpu_to_le32(task->policy == SCHED_DEADLINE ? task->dl.flags & CKPT_DL_FLAGS : 0);
+	rec->util_min = cpu_to_le32(~0);
+	rec->util_max = cpu_to_le32(~0);
+#ifdef CONFIG_UCLAMP_TASK
+	if (task->uclamp_req[UCLAMP_MIN].user_defined)
+		rec->util_min = cpu_to_le32(task->uclamp_req[UCLAMP_MIN].value);
+	if (task->uclamp_req[UCLAMP_MAX].user_defined)
+		rec->util_max = cpu_to_le32(task->uclamp_req[UCLAMP_MAX].value);
+#endif
 	rec->mask_bytes = cpu_to_le32(bytes);
 	mask = (u8 *)(rec + 1);
 	if (!all)
@@ -52,6 +63,8 @@ int ckpt_sched_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in
 		.sched_nice = le32_to_cpu(rec->nice),
 		.sched_priority = le32_to_cpu(rec->rt_priority),
 		.sched_flags = le32_to_cpu(rec->flags) & SCHED_FLAG_RESET_ON_FORK,
+		.sched_util_min = le32_to_cpu(rec->util_min),
+		.sched_util_max = le32_to_cpu(rec->util_max),
 		.sched_runtime = le64_to_cpu(rec->runtime),
 		.sched_deadline = le64_to_cpu(rec->deadline),
 		.sched_period = le64_to_cpu(rec->period),
@@ -65,6 +78,12 @@ int ckpt_sched_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in
 	if (attr.sched_nice < MIN_NICE || attr.sched_nice > MAX_NICE ||
 	    attr.sched_policy > SCHED_DEADLINE)
 		return ckpt_bad(ctx, in, "a scheduling parameter is out of range");
+	if (attr.sched_policy == SCHED_DEADLINE)
+		attr.sched_flags |= le32_to_cpu(rec->flags) & CKPT_DL_FLAGS;
+	if (rec->util_min != cpu_to_le32(~0))
+		attr.sched_flags |= SCHED_FLAG_UTIL_CLAMP_MIN;
+	if (rec->util_max != cpu_to_le32(~0))
+		attr.sched_flags |= SCHED_FLAG_UTIL_CLAMP_MAX;
 	if (attr.sched_policy != current->policy || attr.sched_nice != task_nice(current) ||
 	    attr.sched_priority != current->rt_priority ||
 	    !!attr.sched_flags != current->sched_reset_on_fork) {

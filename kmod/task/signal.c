@@ -118,7 +118,7 @@ int ckpt_sigaction_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_i
 	return 0;
 }
 
-int ckpt_sigpending_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
+int ckpt_sigpending_last(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 {
 	const struct ckpt_sigpending *rec = (const void *)in->fixed;
 	u32 n = le32_to_cpu(rec->n), i;
@@ -132,9 +132,14 @@ int ckpt_sigpending_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_i
 	for (i = 0; !err && i < n; i++) {
 		memcpy(&info, in->var + (size_t)i * CKPT_SIGINFO, sizeof(info));
 		sig = info.si_signo;
-		if (!valid_signal(sig) || !sig || sig == SIGKILL || sig == SIGSTOP)
+		if (!valid_signal(sig) || !sig || sig == SIGKILL)
 			return ckpt_bad(ctx, in, "a pending signal is out of range");
 		mask &= ~(1ULL << (sig - 1));
+		if (info.si_code == SI_TIMER) {
+			if (ckpt_timer_requeue(&info))
+				continue;
+			info.si_sys_private = 0;
+		}
 		if (shared)
 			err = K(group_send_sig_info)(sig, &info, current, PIDTYPE_TGID);
 		else
@@ -142,7 +147,7 @@ int ckpt_sigpending_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_i
 	}
 	/* signals that had found no memory for a siginfo */
 	for (sig = 1; !err && sig <= _NSIG; sig++) {
-		if (!(mask & 1ULL << (sig - 1)) || sig == SIGKILL || sig == SIGSTOP)
+		if (!(mask & 1ULL << (sig - 1)) || sig == SIGKILL)
 			continue;
 		if (shared)
 			err = K(group_send_sig_info)(sig, SEND_SIG_NOINFO, current, PIDTYPE_TGID);

@@ -55,6 +55,9 @@ static void ckpt_refuse_namespaces(struct ckpt_ctx *ctx, struct task_struct *tas
 		which = "pid";
 	else if (ns->cgroup_ns != mine->cgroup_ns)
 		which = "cgroup";
+	else if (ns->time_ns != mine->time_ns ||
+		 ns->time_ns_for_children != mine->time_ns_for_children)
+		which = "time";
 	else if (task_cred_xxx(task, user_ns) != current_user_ns())
 		which = "user";
 	if (which)
@@ -97,11 +100,14 @@ static void ckpt_refuse_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 			    "does not share files or directories with the threads of its process");
 	if (task->nsproxy != first->nsproxy)
 		ckpt_refuse(ctx, task, "namespace", "is in other namespaces than its process");
-	if (task->seccomp.mode)
-		ckpt_refuse(ctx, task, "seccomp", "has a seccomp filter or strict mode");
-#ifdef CONFIG_NUMA
-	if (task->mempolicy)
-		ckpt_refuse(ctx, task, "mempolicy", "has a NUMA memory policy (set_mempolicy)");
+	if (task->policy > SCHED_DEADLINE)
+		ckpt_refuse(ctx, task, "sched-ext", "is scheduled by a BPF program (SCHED_EXT)");
+	if (test_task_syscall_work(task, SYSCALL_USER_DISPATCH))
+		ckpt_refuse(ctx, task, "syscall-dispatch",
+			    "has system call user dispatch (PR_SET_SYSCALL_USER_DISPATCH)");
+#ifdef CONFIG_SCHED_CORE
+	if (task->core_cookie)
+		ckpt_refuse(ctx, task, "core-sched", "has a core scheduling cookie (PR_SCHED_CORE)");
 #endif
 }
 
@@ -137,9 +143,13 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 		err = ckpt_fs_collect(ctx, task, &proc->fs_ref);
 	if (!err)
 		err = ckpt_mm_collect(ctx, task, &proc->mm_ref);
-	list_for_each_entry(t, &proc->threads, node)
-		if (!err && t->state != CKPT_GONE)
-			err = ckpt_cred_collect(ctx, t->task);
+	list_for_each_entry(t, &proc->threads, node) {
+		if (err || t->state == CKPT_GONE)
+			continue;
+		err = ckpt_cred_collect(ctx, t->task);
+		if (!err)
+			err = ckpt_seccomp_collect(ctx, t->task);
+	}
 	return err;
 }
 
@@ -225,8 +235,31 @@ void ckpt_task_tree_entry(struct ckpt_proc *proc, struct ckpt_tree_task *e, bool
 	memcpy(e->comm, task->comm, sizeof(e->comm));
 }
 
+/* job control: stopped, or a stop is under way, and what the parent knows of it */
+static void ckpt_stop_checkpoint(struct ckpt_proc *proc, struct ckpt_task *rec)
+{
+	struct signal_struct *sig = proc->leader->signal;
+	struct ckpt_thread *t;
+
+	spin_lock_irq(&proc->leader->sighand->siglock);
+	if (sig->flags & SIGNAL_STOP_STOPPED) {
+		rec->sig_flags |= cpu_to_le32(CKPT_SIG_STOPPED);
+		rec->stop_signal = cpu_to_le32(sig->group_exit_code & 0x7f);
+	} else if (sig->group_stop_count) {
+		rec->sig_flags |= cpu_to_le32(CKPT_SIG_STOPPING);
+		list_for_each_entry(t, &proc->threads, node)
+			if (t->task->jobctl & (JOBCTL_STOP_PENDING | JOBCTL_STOPPED))
+				rec->stop_signal = cpu_to_le32(t->task->jobctl &
+							       JOBCTL_STOP_SIGMASK & 0x7f);
+	}
+	if (sig->flags & SIGNAL_STOP_CONTINUED)
+		rec->sig_flags |= cpu_to_le32(CKPT_SIG_CONTINUED);
+	spin_unlock_irq(&proc->leader->sighand->siglock);
+}
+
 int ckpt_task_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 {
+	u32 shared = ckpt_seccomp_shared(ctx, proc);
 	struct ckpt_thread *t = ckpt_proc_thread(proc);
 	struct task_struct *task;
 	struct signal_struct *sig;
@@ -253,8 +286,8 @@ int ckpt_task_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	rec->oom_score_adj = cpu_to_le32(sig->oom_score_adj);
 	rec->oom_score_adj_min = cpu_to_le32(sig->oom_score_adj_min);
 	rec->sig_flags = cpu_to_le32((sig->is_child_subreaper ? CKPT_SIG_SUBREAPER : 0) |
-				     (sig->has_child_subreaper ? CKPT_SIG_HAS_SUBREAPER : 0) |
-				     (sig->flags & SIGNAL_STOP_STOPPED ? CKPT_SIG_STOPPED : 0));
+				     (sig->has_child_subreaper ? CKPT_SIG_HAS_SUBREAPER : 0));
+	ckpt_stop_checkpoint(proc, rec);
 	err = ckpt_mm_checkpoint(ctx, task, proc->mm_ref);
 	if (!err)
 		err = ckpt_fdtable_checkpoint(ctx, task, proc->files_ref);
@@ -262,17 +295,18 @@ int ckpt_task_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 		err = ckpt_fs_checkpoint(ctx, task, proc->fs_ref);
 	if (!err)
 		err = ckpt_sigaction_checkpoint(ctx, task);
+	/* CPU timers are relative to the times, signals of timers follow the timers */
 	if (!err)
-		err = ckpt_sigpending_checkpoint(ctx, task, true);
+		err = ckpt_rusage_checkpoint(ctx, task);
 	if (!err)
 		err = ckpt_timers_checkpoint(ctx, task);
 	if (!err)
-		err = ckpt_rusage_checkpoint(ctx, task);
+		err = ckpt_sigpending_checkpoint(ctx, task, true);
 	if (!err)
 		err = ckpt_rlimits_checkpoint(ctx, task);
 	list_for_each_entry(t, &proc->threads, node)
 		if (!err)
-			err = ckpt_thread_checkpoint(ctx, t);
+			err = ckpt_thread_checkpoint(ctx, t, shared);
 	if (!err && !ckpt_out(ctx, CKPT_REC_TASK_END, 0, 0, 0))
 		err = -ENOMEM;
 	return err;
@@ -316,6 +350,8 @@ int ckpt_task_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in
 	if (adj < OOM_SCORE_ADJ_MIN || adj > OOM_SCORE_ADJ_MAX ||
 	    min < OOM_SCORE_ADJ_MIN || min > OOM_SCORE_ADJ_MAX)
 		return ckpt_bad(ctx, in, "its oom_score_adj is out of range");
+	if (le32_to_cpu(rec->stop_signal) > SIGRTMIN)
+		return ckpt_bad(ctx, in, "its stop signal is out of range");
 	if ((adj < current->signal->oom_score_adj_min || min < current->signal->oom_score_adj_min) &&
 	    !capable(CAP_SYS_RESOURCE))
 		return ckpt_err(ctx, -EPERM, "process %u had a lower oom_score_adj, which needs CAP_SYS_RESOURCE",
@@ -328,7 +364,6 @@ int ckpt_task_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in
 
 int ckpt_task_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 {
-	const struct ckpt_task *rec = (const void *)in->fixed;
 	int err;
 
 	if (rt->joined->zombie)
@@ -336,9 +371,26 @@ int ckpt_task_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 	err = ckpt_mm_late(ctx, rt);
 	if (!err)
 		err = ckpt_epoll_signals(ctx, rt->joined->pid);
-	/* all threads are in the kernel: each stops before it reaches user mode */
-	if (!err && (le32_to_cpu(rec->sig_flags) & CKPT_SIG_STOPPED ||
-		     ctx->rq.flags & CKPT_F_STOPPED))
-		send_sig(SIGSTOP, current, 1);
 	return err;
+}
+
+int ckpt_task_end(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
+{
+	const struct ckpt_task *rec = (const void *)in->fixed;
+	u32 flags = le32_to_cpu(rec->sig_flags);
+
+	if (rt->joined->zombie)
+		return 0;
+	spin_lock_irq(&current->sighand->siglock);
+	/* each thread stops by itself, see ckpt_thread_end(); the parent is not told again */
+	if (flags & CKPT_SIG_STOPPED) {
+		current->signal->flags |= SIGNAL_STOP_STOPPED;
+		current->signal->group_exit_code = le32_to_cpu(rec->stop_signal);
+	} else if (flags & CKPT_SIG_CONTINUED) {
+		current->signal->flags |= SIGNAL_STOP_CONTINUED;
+	}
+	spin_unlock_irq(&current->sighand->siglock);
+	if (flags & CKPT_SIG_STOPPING || ctx->rq.flags & CKPT_F_STOPPED)
+		send_sig(SIGSTOP, current, 1);
+	return 0;
 }

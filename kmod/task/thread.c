@@ -10,10 +10,13 @@
 #include <linux/iocontext.h>
 #include <linux/prctl.h>
 #include <linux/rseq.h>
+#include <linux/seccomp.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/cputime.h>
+#include <linux/sched/jobctl.h>
 #include <linux/sched/task.h>
 #include <linux/timekeeping.h>
+#include <asm/prctl.h>
 
 #include "task.h"
 #include "../arch/arch.h"
@@ -31,12 +34,42 @@ static void ckpt_sigset_from(sigset_t *set, __le64 mask)
 	sigdelsetmask(set, sigmask(SIGKILL) | sigmask(SIGSTOP));
 }
 
-int ckpt_thread_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t)
+/* prctl(): what is a bit of the task */
+static u32 ckpt_thread_flags(struct task_struct *task)
+{
+	u32 flags = 0;
+
+	if (task_no_new_privs(task))
+		flags |= CKPT_THREAD_NO_NEW_PRIVS;
+	if (task->seccomp.mode == SECCOMP_MODE_STRICT)
+		flags |= CKPT_THREAD_SECCOMP_STRICT;
+	if (test_tsk_thread_flag(task, TIF_NOTSC))
+		flags |= CKPT_THREAD_TSC_SIGSEGV;
+	if (test_tsk_thread_flag(task, TIF_NOCPUID))
+		flags |= CKPT_THREAD_CPUID_FAULT;
+	if (task->flags & PF_MCE_PROCESS)
+		flags |= task->flags & PF_MCE_EARLY ? CKPT_THREAD_MCE_EARLY : CKPT_THREAD_MCE_KILL;
+	if (task->flags & PF_MEMALLOC_NOIO && task->flags & PF_LOCAL_THROTTLE)
+		flags |= CKPT_THREAD_IO_FLUSHER;
+	if (task_spec_ssb_noexec(task))
+		flags |= CKPT_THREAD_SSB_NOEXEC;
+	else if (task_spec_ssb_force_disable(task))
+		flags |= CKPT_THREAD_SSB_FORCE;
+	else if (task_spec_ssb_disable(task))
+		flags |= CKPT_THREAD_SSB_DISABLE;
+	if (task_spec_ib_force_disable(task))
+		flags |= CKPT_THREAD_IB_FORCE;
+	else if (task_spec_ib_disable(task))
+		flags |= CKPT_THREAD_IB_DISABLE;
+	return flags;
+}
+
+int ckpt_thread_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t, u32 seccomp_shared)
 {
 	struct task_struct *task = t->task;
 	struct ckpt_thread_rec *rec;
 	struct ckpt_obj *cred;
-	u32 flags = 0;
+	u32 flags = ckpt_thread_flags(t->task);
 	int err;
 
 	rec = ckpt_out(ctx, CKPT_REC_THREAD, 0, sizeof(*rec), 0);
@@ -53,13 +86,11 @@ int ckpt_thread_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 		flags |= CKPT_THREAD_SAVED_SIGMASK;
 		rec->saved_sigmask = cpu_to_le64(ckpt_sigset(&task->saved_sigmask));
 	}
+	if (task->signal->flags & SIGNAL_STOP_STOPPED)
+		rec->stop_pending = cpu_to_le32((task->jobctl & JOBCTL_STOP_SIGMASK & 0x7f) ?: SIGSTOP);
 	spin_unlock_irq(&task->sighand->siglock);
-	if (task_no_new_privs(task))
-		flags |= CKPT_THREAD_NO_NEW_PRIVS;
-	if (test_tsk_thread_flag(task, TIF_NOTSC))
-		flags |= CKPT_THREAD_TSC_SIGSEGV;
-	if (task->flags & PF_MCE_PROCESS)
-		flags |= task->flags & PF_MCE_EARLY ? CKPT_THREAD_MCE_EARLY : CKPT_THREAD_MCE_KILL;
+	rec->seccomp = cpu_to_le32(ckpt_seccomp_ref(ctx, task));
+	rec->seccomp_shared = cpu_to_le32(seccomp_shared);
 	rec->flags = cpu_to_le32(flags);
 	rec->altstack_sp = cpu_to_le64(task->sas_ss_sp);
 	rec->altstack_size = cpu_to_le64(task->sas_ss_size);
@@ -80,6 +111,10 @@ int ckpt_thread_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 	rec->runtime_ns = cpu_to_le64(task->se.sum_exec_runtime);
 	rec->start_ns = cpu_to_le64(task->start_time);
 	rec->start_boot_ns = cpu_to_le64(task->start_boottime);
+	rec->start_wall_ns = cpu_to_le64(ktime_get_real_ns() - ktime_get_boottime_ns() +
+					 task->start_boottime);
+	rec->seen_utime_ns = cpu_to_le64(task->prev_cputime.utime);
+	rec->seen_stime_ns = cpu_to_le64(task->prev_cputime.stime);
 	rec->nvcsw = cpu_to_le64(task->nvcsw);
 	rec->nivcsw = cpu_to_le64(task->nivcsw);
 	rec->min_flt = cpu_to_le64(task->min_flt);
@@ -94,6 +129,8 @@ int ckpt_thread_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 	err = ckpt_arch_checkpoint_thread(ctx, t);
 	if (!err)
 		err = ckpt_sched_checkpoint(ctx, task);
+	if (!err)
+		err = ckpt_mempolicy_checkpoint(ctx, task);
 	if (!err)
 		err = ckpt_sigpending_checkpoint(ctx, task, false);
 	return err;
@@ -119,6 +156,27 @@ bool ckpt_cpu_time(struct ckpt_rt *rt, u64 ns)
 	return false;
 }
 
+/*
+ * The start keeps its time of the wall clock. In the boot that the checkpoint
+ * was taken in it is the same on the other clocks, too, to the nanosecond, for
+ * programs that know a process by its pid and start.
+ */
+static void ckpt_thread_started(const struct ckpt_thread_rec *rec)
+{
+	s64 boot = le64_to_cpu(rec->start_wall_ns) - (ktime_get_real_ns() - ktime_get_boottime_ns());
+	s64 saved = le64_to_cpu(rec->start_boot_ns);
+
+	if (boot - saved < NSEC_PER_SEC / 100 && saved - boot < NSEC_PER_SEC / 100) {
+		current->start_boottime = saved;
+		current->start_time = le64_to_cpu(rec->start_ns);
+		return;
+	}
+	/* from before this boot: as early as can be told */
+	boot = clamp_t(s64, boot, 0, ktime_get_boottime_ns());
+	current->start_boottime = boot;
+	current->start_time = max_t(s64, 0, boot - (ktime_get_boottime_ns() - ktime_get_ns()));
+}
+
 int ckpt_thread_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 {
 	const struct ckpt_thread_rec *rec = (const void *)in->fixed;
@@ -128,6 +186,8 @@ int ckpt_thread_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
 		return ckpt_bad(ctx, in, "its tid is another one");
 	if (le32_to_cpu(rec->pdeath_signal) > _NSIG)
 		return ckpt_bad(ctx, in, "its parent-death signal is out of range");
+	if (le32_to_cpu(rec->stop_pending) > SIGRTMIN)
+		return ckpt_bad(ctx, in, "its stop signal is out of range");
 	if (le64_to_cpu(rec->robust_list) >= TASK_SIZE_MAX ||
 	    le64_to_cpu(rec->clear_child_tid) >= TASK_SIZE_MAX ||
 	    le64_to_cpu(rec->set_child_tid) >= TASK_SIZE_MAX ||
@@ -158,8 +218,39 @@ int ckpt_thread_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
 	current->nivcsw = le64_to_cpu(rec->nivcsw);
 	current->min_flt = le64_to_cpu(rec->min_flt);
 	current->maj_flt = le64_to_cpu(rec->maj_flt);
+	raw_spin_lock_irq(&current->prev_cputime.lock);
+	current->prev_cputime.utime = le64_to_cpu(rec->seen_utime_ns);
+	current->prev_cputime.stime = le64_to_cpu(rec->seen_stime_ns);
+	raw_spin_unlock_irq(&current->prev_cputime.lock);
 	preempt_enable();
+	ckpt_thread_started(rec);
 	return 0;
+}
+
+static int ckpt_thread_prctl(u32 flags)
+{
+	int err = 0;
+
+	if (flags & CKPT_THREAD_TSC_SIGSEGV)
+		err = ckpt_arch_syscall(__NR_prctl, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0, 0);
+	if (!err && flags & CKPT_THREAD_CPUID_FAULT)
+		err = ckpt_arch_syscall(__NR_arch_prctl, ARCH_SET_CPUID, 0, 0, 0, 0, 0);
+	if (!err && flags & (CKPT_THREAD_MCE_EARLY | CKPT_THREAD_MCE_KILL))
+		err = ckpt_arch_syscall(__NR_prctl, PR_MCE_KILL, PR_MCE_KILL_SET,
+					flags & CKPT_THREAD_MCE_EARLY ? PR_MCE_KILL_EARLY :
+					PR_MCE_KILL_LATE, 0, 0, 0);
+	if (!err && flags & CKPT_THREAD_IO_FLUSHER)
+		err = ckpt_arch_syscall(__NR_prctl, PR_SET_IO_FLUSHER, 1, 0, 0, 0, 0);
+	if (!err && flags & (CKPT_THREAD_SSB_DISABLE | CKPT_THREAD_SSB_FORCE | CKPT_THREAD_SSB_NOEXEC))
+		err = ckpt_arch_syscall(__NR_prctl, PR_SET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS,
+					flags & CKPT_THREAD_SSB_NOEXEC ? PR_SPEC_DISABLE_NOEXEC :
+					flags & CKPT_THREAD_SSB_FORCE ? PR_SPEC_FORCE_DISABLE :
+					PR_SPEC_DISABLE, 0, 0, 0);
+	if (!err && flags & (CKPT_THREAD_IB_DISABLE | CKPT_THREAD_IB_FORCE))
+		err = ckpt_arch_syscall(__NR_prctl, PR_SET_SPECULATION_CTRL, PR_SPEC_INDIRECT_BRANCH,
+					flags & CKPT_THREAD_IB_FORCE ? PR_SPEC_FORCE_DISABLE :
+					PR_SPEC_DISABLE, 0, 0, 0);
+	return err;
 }
 
 /* user space addresses go in when the memory is there */
@@ -186,18 +277,56 @@ int ckpt_thread_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *i
 		rseq_preempt(current);
 	preempt_enable();
 #endif
-	current->default_timer_slack_ns = le64_to_cpu(rec->default_timer_slack_ns);
-	current->timer_slack_ns = le64_to_cpu(rec->timer_slack_ns);
-	if (flags & CKPT_THREAD_TSC_SIGSEGV)
-		ckpt_arch_syscall(__NR_prctl, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0, 0);
-	if (flags & (CKPT_THREAD_MCE_EARLY | CKPT_THREAD_MCE_KILL))
-		ckpt_arch_syscall(__NR_prctl, PR_MCE_KILL, PR_MCE_KILL_SET,
-				  flags & CKPT_THREAD_MCE_EARLY ? PR_MCE_KILL_EARLY :
-				  PR_MCE_KILL_LATE, 0, 0, 0);
-	if (le32_to_cpu(rec->ioprio)) {
-		err = ckpt_arch_syscall(__NR_ioprio_set, 1, 0, le32_to_cpu(rec->ioprio), 0, 0, 0);
+	err = ckpt_thread_prctl(flags);
+	if (err)
+		return ckpt_err(ctx, err, "thread %d: this machine has not got what it had set with prctl (%#x)",
+				rt->tid, flags);
+	ckpt_mempolicy_reset();
+	if (le32_to_cpu(rec->ioprio) || (current->io_context && current->io_context->ioprio)) {
+		err = ckpt_arch_syscall(__NR_ioprio_set, IOPRIO_WHO_PROCESS, 0,
+					le32_to_cpu(rec->ioprio), 0, 0, 0);
 		if (err)
 			return ckpt_err(ctx, err, "thread %d: cannot set its I/O priority", rt->tid);
+	}
+	/* a filter takes CAP_SYS_ADMIN, which may go with the credentials, or this bit */
+	if (flags & CKPT_THREAD_NO_NEW_PRIVS && rec->seccomp &&
+	    !ns_capable(current_user_ns(), CAP_SYS_ADMIN))
+		task_set_no_new_privs(current);
+	if (thread_group_leader(current) && le32_to_cpu(rec->seccomp_shared))
+		return ckpt_seccomp_install(ctx, in, le32_to_cpu(rec->seccomp), 0,
+					    le32_to_cpu(rec->seccomp_shared),
+					    !thread_group_empty(current));
+	return 0;
+}
+
+/* the root has another parent now, often one that ends at once */
+static bool ckpt_parent_restored(struct ckpt_ctx *ctx)
+{
+	struct ckpt_joined *joined;
+	bool found = false;
+
+	rcu_read_lock();
+	list_for_each_entry(joined, &ctx->joined, node)
+		if (joined->task == rcu_dereference(current->real_parent)->group_leader)
+			found = true;
+	rcu_read_unlock();
+	return found;
+}
+
+int ckpt_thread_last(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
+{
+	const struct ckpt_thread_rec *rec = (const void *)in->fixed;
+	u32 flags = le32_to_cpu(rec->flags);
+	int err;
+
+	/* scheduling sets the slack of real-time threads, so it comes after that */
+	current->default_timer_slack_ns = le64_to_cpu(rec->default_timer_slack_ns);
+	current->timer_slack_ns = le64_to_cpu(rec->timer_slack_ns);
+	if (rec->seccomp) {
+		err = ckpt_seccomp_install(ctx, in, le32_to_cpu(rec->seccomp),
+					   le32_to_cpu(rec->seccomp_shared), ~0, false);
+		if (err)
+			return err;
 	}
 	if (rec->cred) {
 		err = ckpt_cred_set(ctx, in, le32_to_cpu(rec->cred));
@@ -205,17 +334,35 @@ int ckpt_thread_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *i
 			return err;
 	}
 	/* both are reset by a change of credentials */
-	current->pdeath_signal = le32_to_cpu(rec->pdeath_signal);
+	if (ckpt_parent_restored(ctx))
+		current->pdeath_signal = le32_to_cpu(rec->pdeath_signal);
+	else if (rec->pdeath_signal)
+		ckpt_log(ctx, "note: thread %d was to get signal %u at the end of its parent, which is not part of the image",
+			 rt->tid, le32_to_cpu(rec->pdeath_signal));
 	ckpt_mm_dumpable(rt);
 	if (flags & CKPT_THREAD_NO_NEW_PRIVS)
 		task_set_no_new_privs(current);
+	if (flags & CKPT_THREAD_SECCOMP_STRICT) {
+		err = ckpt_seccomp_strict();
+		if (err)
+			return ckpt_err(ctx, err, "thread %d: cannot enter strict mode", rt->tid);
+	}
+	return 0;
+}
+
+int ckpt_thread_end(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
+{
+	const struct ckpt_thread_rec *rec = (const void *)in->fixed;
 
 	spin_lock_irq(&current->sighand->siglock);
 	ckpt_sigset_from(&current->blocked, rec->blocked);
-	if (flags & CKPT_THREAD_SAVED_SIGMASK) {
+	if (le32_to_cpu(rec->flags) & CKPT_THREAD_SAVED_SIGMASK) {
 		ckpt_sigset_from(&current->saved_sigmask, rec->saved_sigmask);
 		set_restore_sigmask();
 	}
+	/* takes no part in the count of a stop that is complete */
+	if (rec->stop_pending)
+		current->jobctl |= le32_to_cpu(rec->stop_pending) | JOBCTL_STOP_PENDING;
 	recalc_sigpending();
 	spin_unlock_irq(&current->sighand->siglock);
 	return 0;

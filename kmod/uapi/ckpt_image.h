@@ -53,7 +53,7 @@ enum ckpt_rec {
 	CKPT_REC_TIMERS		= 0x109,	/* interval timers */
 	CKPT_REC_POSIX_TIMER	= 0x10a,
 	CKPT_REC_RLIMITS	= 0x10b,
-	CKPT_REC_SECCOMP	= 0x10c,	/* object: one filter */
+	CKPT_REC_SECCOMP	= 0x10c,	/* object: the filters of a thread */
 	CKPT_REC_SYSCALL	= 0x10d,	/* the system call a thread sleeps in */
 	CKPT_REC_MEMPOLICY	= 0x10e,
 	CKPT_REC_RUSAGE		= 0x10f,
@@ -173,7 +173,7 @@ struct ckpt_task {
 	__le32 oom_score_adj;	/* two's complement */
 	__le32 oom_score_adj_min;
 	__le32 sig_flags;	/* CKPT_SIG_* */
-	__le32 stop_signal;	/* of a job-control stop */
+	__le32 stop_signal;	/* of a job-control stop, 0: its parent has seen it */
 	__le32 tty;		/* objref of the controlling terminal */
 	__le32 pad;
 };
@@ -183,11 +183,12 @@ struct ckpt_task {
 #define CKPT_SIG_STOPPED	0x4	/* group stop complete */
 #define CKPT_SIG_CONTINUED	0x8	/* a parent has still to see SIGCONT */
 #define CKPT_SIG_UNKILLABLE	0x10
+#define CKPT_SIG_STOPPING	0x20	/* group stop not complete: begin again */
 
 struct ckpt_thread_rec {
 	__le32 tid;
 	__le32 cred;		/* objref: subjective and real */
-	__le32 seccomp;		/* objref of the innermost filter, 0: none */
+	__le32 seccomp;		/* objref of its filters, 0: none */
 	__le32 flags;		/* CKPT_THREAD_* */
 	__le64 blocked;
 	__le64 saved_sigmask;
@@ -215,6 +216,11 @@ struct ckpt_thread_rec {
 	__le32 pdeath_signal;
 	__le32 ioprio;
 	__u8 comm[16];
+	__le64 seen_utime_ns;	/* what getrusage() has given, of the thread */
+	__le64 seen_stime_ns;
+	__le64 start_wall_ns;	/* CLOCK_REALTIME of creation, two's complement */
+	__le32 seccomp_shared;	/* so many outer filters are in all threads of the process */
+	__le32 stop_pending;	/* signal of a group stop it has to take part in */
 };
 
 #define CKPT_THREAD_SAVED_SIGMASK	0x1	/* saved_sigmask is to be put back */
@@ -224,6 +230,12 @@ struct ckpt_thread_rec {
 #define CKPT_THREAD_CPUID_FAULT		0x10	/* ARCH_SET_CPUID off */
 #define CKPT_THREAD_MCE_EARLY		0x20
 #define CKPT_THREAD_MCE_KILL		0x40
+#define CKPT_THREAD_IO_FLUSHER		0x80	/* PR_SET_IO_FLUSHER */
+#define CKPT_THREAD_SSB_DISABLE		0x100	/* PR_SET_SPECULATION_CTRL */
+#define CKPT_THREAD_SSB_FORCE		0x200
+#define CKPT_THREAD_SSB_NOEXEC		0x400
+#define CKPT_THREAD_IB_DISABLE		0x800
+#define CKPT_THREAD_IB_FORCE		0x1000
 
 /* x86-64 registers, in the order of struct user_regs_struct */
 struct ckpt_regs {
@@ -283,6 +295,9 @@ struct ckpt_timers {
 	__le64 real_left_ns, real_interval_ns;	/* left 0: disarmed */
 	__le64 virt_left_ns, virt_interval_ns;
 	__le64 prof_left_ns, prof_interval_ns;
+	__le64 real_late_ns;	/* expired so long ago, its signal is pending */
+	__le32 next_id;		/* of the next POSIX timer */
+	__le32 pad;
 };
 
 struct ckpt_posix_timer {
@@ -293,14 +308,18 @@ struct ckpt_posix_timer {
 	__le32 notify;		/* SIGEV_* */
 	__le32 signo;
 	__le32 tid;		/* SIGEV_THREAD_ID */
-	__le32 flags;		/* 1: armed; 2: absolute; 4: signal is queued */
+	__le32 flags;		/* CKPT_PTIMER_* */
 	__le64 value;		/* sigev_value */
 	__le64 left_ns;		/* relative; of an armed one at least 1 */
-	__le64 expires_ns;	/* absolute, where flags says so */
+	__le64 late_ns;		/* of a queued one: expired so long ago; when, on a CPU clock */
 	__le64 interval_ns;
 	__le32 overrun;
 	__le32 overrun_last;
 };
+
+#define CKPT_PTIMER_ARMED	0x1
+#define CKPT_PTIMER_ABSOLUTE	0x2	/* on the wall clock: left_ns is a time of that clock */
+#define CKPT_PTIMER_QUEUED	0x4	/* its signal is pending; armed again when that is taken */
 
 struct ckpt_rlimits {
 	__le32 n;
@@ -308,12 +327,18 @@ struct ckpt_rlimits {
 	__le64 limit[16][2];	/* current, maximum; RLIMIT_* order */
 };
 
-/* variable: classic BPF program as it was loaded, n * 8 bytes */
+/*
+ * variable: n filters, the outermost first; each is a struct
+ * ckpt_seccomp_filter and its classic BPF program as it was loaded
+ */
 struct ckpt_seccomp {
-	__le32 prev;		/* objref of the next outer filter */
-	__le32 flags;		/* 1: log */
 	__le32 n;
 	__le32 pad;
+};
+
+struct ckpt_seccomp_filter {
+	__le32 flags;		/* SECCOMP_FILTER_FLAG_LOG */
+	__le32 n;		/* instructions of 8 bytes each */
 };
 
 /*
@@ -354,6 +379,8 @@ struct ckpt_rusage {
 	__le64 inblock, oublock, cinblock, coublock;
 	__le64 maxrss, cmaxrss;
 	__le64 sum_sched_runtime;
+	__le64 seen_utime_ns;	/* what getrusage() has given, of the process */
+	__le64 seen_stime_ns;
 };
 
 /* ---- mm/ ---- */

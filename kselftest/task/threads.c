@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A thousand threads. */
+#include <pthread.h>
+#include <sys/syscall.h>
+#include "ckpt.h"
+
+#define N 1000
+
+SECONDS(60);
+
+static pid_t tid[N], after[N];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static bool go;
+static int up;
+
+static void *work(void *arg)
+{
+	long i = (long)arg;
+
+	tid[i] = syscall(SYS_gettid);
+	pthread_mutex_lock(&lock);
+	up++;
+	while (!go)
+		pthread_cond_wait(&cond, &lock);
+	pthread_mutex_unlock(&lock);
+	after[i] = syscall(SYS_gettid);
+	return NULL;
+}
+
+int main(void)
+{
+	pthread_t t[N];
+	pthread_attr_t attr;
+	int bad = 0, n;
+
+	test_init(2);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	for (long i = 0; i < N; i++)
+		if (pthread_create(&t[i], &attr, work, (void *)i))
+			die("pthread_create");
+	do {
+		usleep(10000);
+		pthread_mutex_lock(&lock);
+		n = up;
+		pthread_mutex_unlock(&lock);
+	} while (n < N);
+
+	ckpt_point();
+
+	pthread_mutex_lock(&lock);
+	go = true;
+	pthread_cond_broadcast(&cond);
+	pthread_mutex_unlock(&lock);
+	for (int i = 0; i < N; i++)
+		pthread_join(t[i], NULL);
+	for (int i = 0; i < N; i++)
+		bad += tid[i] != after[i];
+	ok(up == N, "%d threads", up);
+	ok(bad == 0, "tids, %d bad", bad);
+	return test_end();
+}
