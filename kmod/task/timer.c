@@ -52,8 +52,9 @@ static u64 ckpt_left_of(u64 expires, u64 now)
 	return expires > now ? expires - now : 1;
 }
 
-static int ckpt_posix_timer(struct ckpt_ctx *ctx, struct task_struct *task,
-			    struct k_itimer *timr, struct ckpt_posix_timer *rec)
+/* under its lock; returns why it cannot be saved, or NULL */
+static const char *ckpt_posix_timer(struct task_struct *task, struct k_itimer *timr,
+				    struct ckpt_posix_timer *rec)
 {
 	bool absolute, armed, queued = !list_empty(&timr->sigq->list);
 	clockid_t clock = timr->it_clock;
@@ -100,14 +101,13 @@ static int ckpt_posix_timer(struct ckpt_ctx *ctx, struct task_struct *task,
 		} else if (queued && timr->it_interval) {
 			rec->late_ns = cpu_to_le64(left < 0 ? -left : 0);
 		}
-		return 0;
+		return NULL;
 	}
 	if (clock < 0 && (clock & 7) == 3)
-		return ckpt_refuse(ctx, task, "posix-timer", "timer %d is on a device's clock", timr->it_id);
+		return "is on a device's clock";
 	of = pid_task(timr->it.cpu.pid, PIDTYPE_PID);
 	if (!of || !same_thread_group(of, task))
-		return ckpt_refuse(ctx, task, "posix-timer",
-				   "timer %d is on the CPU clock of another process", timr->it_id);
+		return "is on the CPU clock of another process";
 	if (clock == CLOCK_THREAD_CPUTIME_ID || (clock < 0 && CPUCLOCK_PERTHREAD(clock)))
 		ckpt_thread_clocks(of, clocks);
 	else
@@ -115,7 +115,7 @@ static int ckpt_posix_timer(struct ckpt_ctx *ctx, struct task_struct *task,
 	rec->clock_pid = cpu_to_le32(task_pid_vnr(of));
 	now = clocks[clock < 0 ? CPUCLOCK_WHICH(clock) : CPUCLOCK_SCHED];
 	if (!timr->it.cpu.node.expires)
-		return 0;
+		return NULL;
 	/* the node leaves its queue when the timer expires */
 	if (timr->it.cpu.head || timr->it_sigev_notify == SIGEV_NONE) {
 		rec->flags |= cpu_to_le32(CKPT_PTIMER_ARMED);
@@ -123,7 +123,7 @@ static int ckpt_posix_timer(struct ckpt_ctx *ctx, struct task_struct *task,
 	} else if (queued && timr->it_interval) {
 		rec->late_ns = cpu_to_le64(timr->it.cpu.node.expires);
 	}
-	return 0;
+	return NULL;
 }
 
 int ckpt_timers_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
@@ -133,6 +133,7 @@ int ckpt_timers_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	struct ckpt_timers *rec;
 	struct k_itimer *timr;
 	unsigned int n = 0, i = 0;
+	const char *why = NULL;
 	u64 clocks[3];
 	s64 left;
 	int err = 0;
@@ -166,13 +167,18 @@ int ckpt_timers_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	/* the owners are parked: nobody makes or deletes one */
 	rcu_read_lock();
 	ckpt_for_each_timer(timr, sig) {
-		if (i == n || err)
+		if (i == n || why)
 			break;
 		spin_lock_irq(&timr->it_lock);
-		err = ckpt_posix_timer(ctx, task, timr, &recs[i++]);
+		why = ckpt_posix_timer(task, timr, &recs[i++]);
 		spin_unlock_irq(&timr->it_lock);
 	}
 	rcu_read_unlock();
+	if (why) {
+		ckpt_refuse(ctx, task, "posix-timer", "timer %d %s",
+			    le32_to_cpu(recs[i - 1].id), why);
+		n = 0;
+	}
 	for (i = 0; !err && i < n; i++) {
 		struct ckpt_posix_timer *out;
 
