@@ -119,6 +119,8 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	REFUSED("namespace", "namespaces other than the caller's"),
 	REFUSED("ioperm", "access to I/O ports"),
 	REFUSED("ldt", "segment descriptors of modify_ldt, selectors other than 0"),
+	REFUSED("sched-ext", "scheduling by a BPF program"),
+	REFUSED("core-sched", "core scheduling cookies"),
 	REFUSED("keyring", "keys in a thread or process keyring"),
 	REFUSED("landlock", "Landlock domains"),
 	REFUSED("lsm", "security labels other than the caller's"),
