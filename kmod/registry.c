@@ -146,7 +146,6 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("fifo", "named pipes that only the tree has open, with data and size"),
 	HANDLED("pipe", "pipes with both ends inside, with data and size"),
 	REFUSED("aio", "contexts of asynchronous I/O"),
-	REFUSED("ldt", "local descriptor tables"),
 	REFUSED("hugetlb", "huge pages of the pool (hugetlbfs, MAP_HUGETLB)"),
 	REFUSED("device-memory", "mappings of devices"),
 	REFUSED("special-mapping", "mappings that only a driver can make again"),

@@ -64,10 +64,6 @@ static int ckpt_refuse_regs(struct ckpt_ctx *ctx, struct task_struct *task)
 		return ckpt_refuse(ctx, task, "ioperm",
 				   "has access to I/O ports (ioperm or iopl)");
 #endif
-#ifdef CONFIG_MODIFY_LDT_SYSCALL
-	if (READ_ONCE(task->mm->context.ldt))
-		return ckpt_refuse(ctx, task, "ldt", "has a local descriptor table (modify_ldt)");
-#endif
 	if (thread->ds || thread->es || thread->fsindex || thread->gsindex)
 		return ckpt_refuse(ctx, task, "ldt",
 				   "has a segment selector in use (ds, es, fs or gs is not 0)");
