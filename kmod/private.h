@@ -97,6 +97,7 @@ struct ckpt_ctx {
 	u64 pos;
 	u32 crc;			/* over the crc fields so far */
 	u64 records;
+	bool image_failed;		/* it takes nothing any more */
 	void *buf;
 	size_t buf_len, buf_off;
 

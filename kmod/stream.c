@@ -103,6 +103,7 @@ static int ckpt_write_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 			err = ckpt_aborted(ctx);
 			if (err)
 				return err;
+			ctx->image_failed = true;
 			return ckpt_err(ctx, n, "cannot write the image at offset %llu",
 					ctx->pos);
 		}
@@ -310,7 +311,7 @@ void ckpt_write_error(struct ckpt_ctx *ctx)
 	struct ckpt_error *rec;
 
 	/* nothing was written, or the file itself is what failed */
-	if ((!ctx->pos && !ctx->buf_len) || ckpt_aborted(ctx))
+	if ((!ctx->pos && !ctx->buf_len) || ctx->image_failed || ckpt_aborted(ctx))
 		return;
 	ckpt_out_drop(ctx);
 	rec = ckpt_out(ctx, CKPT_REC_ERROR, 0, sizeof(*rec), 0);

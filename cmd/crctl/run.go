@@ -138,9 +138,9 @@ func printOperationError(w io.Writer, oe *netlinkapi.OperationError) {
 	}
 	for _, f := range oe.Failures {
 		if f.TID != 0 {
-			fmt.Fprintf(w, "crctl: pid %d (%s): %s\n", f.TID, comm(f.TID), f.Message)
+			fmt.Fprintf(w, "crctl: pid %d (%s): %s%s\n", f.TID, comm(f.TID), f.Message, why(f.Errno))
 		} else {
-			fmt.Fprintf(w, "crctl: %s\n", f.Message)
+			fmt.Fprintf(w, "crctl: %s%s\n", f.Message, why(f.Errno))
 		}
 	}
 	if len(oe.Refused)+len(oe.Failures) == 0 {
@@ -149,6 +149,14 @@ func printOperationError(w io.Writer, oe *netlinkapi.OperationError) {
 	if oe.Lost {
 		fmt.Fprintln(w, "crctl: some messages of the module were lost; use --log FILE to get all")
 	}
+}
+
+// why words an errno that says more than that an image is bad.
+func why(errno int) string {
+	if errno == 0 || unix.Errno(errno) == unix.EBADMSG {
+		return ""
+	}
+	return ": " + unix.Errno(errno).Error()
 }
 
 func refusedLine(r netlinkapi.Refused) string {
