@@ -4,8 +4,8 @@
  * so that registers, signals and system calls are at rest.
  *
  * First each thread gets a task work that a kick makes it run when it next
- * returns to user mode. After a tick those that sleep in a system call are
- * looked at. A call that restarts by itself is woken and goes on later. The
+ * returns to user mode. Then those that sleep in a system call are looked at,
+ * and once a tick those that fell asleep since. A call that restarts by itself is woken and goes on later. The
  * others (epoll_wait, semop, sigtimedwait, partial reads and writes ...) would
  * return EINTR or a short count, so their threads stay asleep: they are parked
  * in place. If one of them wakes meanwhile it parks before user mode, and what
@@ -44,14 +44,34 @@ static void ckpt_thread_put(struct ckpt_thread *t)
 	kfree(t);
 }
 
+static bool ckpt_unsettled(enum ckpt_park_state state)
+{
+	return state == CKPT_QUEUED || state == CKPT_LATER;
+}
+
+/* the only way to change a state; with ctx->lock */
+static void ckpt_set_state(struct ckpt_thread *t, enum ckpt_park_state state)
+{
+	lockdep_assert_held(&t->ctx->lock);
+	if (ckpt_unsettled(t->state))
+		t->ctx->nunsettled--;
+	if (ckpt_unsettled(state))
+		t->ctx->nunsettled++;
+	WRITE_ONCE(t->state, state);
+}
+
 static void ckpt_thread_state(struct ckpt_thread *t, enum ckpt_park_state state)
 {
 	struct ckpt_ctx *ctx = t->ctx;
+	bool last;
 
 	spin_lock(&ctx->lock);
-	t->state = state;
+	ckpt_set_state(t, state);
+	last = !ctx->nunsettled;
 	spin_unlock(&ctx->lock);
-	wake_up(&ctx->wq);
+	/* one wake-up for all: each would take a CPU from those still to come */
+	if (last)
+		wake_up(&ctx->wq);
 }
 
 /* borrows its parent's address space until it execs: the parent waits for that */
@@ -76,7 +96,7 @@ static bool ckpt_thread_gone(struct ckpt_thread *t)
 	spin_lock(&ctx->lock);
 	gone = !ctx->capturing;
 	if (gone)
-		t->state = CKPT_GONE;
+		ckpt_set_state(t, CKPT_GONE);
 	spin_unlock(&ctx->lock);
 	if (gone)
 		wake_up(&ctx->wq);
@@ -161,7 +181,7 @@ bool ckpt_park_nested(u64 done)
 
 static bool ckpt_queue_work(struct ckpt_thread *t)
 {
-	t->state = CKPT_QUEUED;
+	ckpt_thread_state(t, CKPT_QUEUED);
 	t->in_place = false;
 	t->cut_short = false;
 	t->nested = false;
@@ -172,7 +192,7 @@ static bool ckpt_queue_work(struct ckpt_thread *t)
 	init_task_work(&t->work, ckpt_park_fn);
 	if (!task_work_add(t->task, &t->work, TWA_RESUME))
 		return true;
-	t->state = CKPT_GONE;
+	ckpt_thread_state(t, CKPT_GONE);
 	module_put(THIS_MODULE);
 	ckpt_ctx_put(t->ctx);
 	ckpt_thread_put(t);
@@ -346,6 +366,7 @@ static int ckpt_threads_add(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 			break;
 		}
 		t->task = get_task_struct(task);
+		t->state = CKPT_GONE;	/* until its work is queued */
 		t->ctx = ctx;
 		t->proc = proc;
 		refcount_set(&t->refs, 1);
@@ -356,9 +377,7 @@ static int ckpt_threads_add(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	rcu_read_unlock();
 	list_for_each_entry_safe(t, next, &fresh, node) {
 		list_move_tail(&t->node, &proc->threads);
-		if (t->task->exit_state)
-			t->state = CKPT_GONE;
-		else
+		if (!t->task->exit_state)
 			ckpt_queue_work(t);
 	}
 	return n;
@@ -413,7 +432,7 @@ static void ckpt_nudge(struct ckpt_thread *t)
 	    ckpt_arch_sleeps_in_place(task)) {
 		spin_lock(&t->ctx->lock);
 		if (t->state == CKPT_QUEUED) {
-			t->state = CKPT_IN_PLACE;
+			ckpt_set_state(t, CKPT_IN_PLACE);
 			t->in_place = true;
 			t->switches = switches;
 		}
@@ -430,14 +449,17 @@ static bool ckpt_all_settled(struct ckpt_ctx *ctx)
 {
 	struct ckpt_proc *proc;
 	struct ckpt_thread *t;
-	bool settled = true;
+	bool settled;
 
 	spin_lock(&ctx->lock);
-	list_for_each_entry(proc, &ctx->procs, node)
+	settled = !ctx->nunsettled;
+	list_for_each_entry(proc, &ctx->procs, node) {
+		if (!settled)
+			break;
 		list_for_each_entry(t, &proc->threads, node)
-			if (t->state == CKPT_QUEUED || t->state == CKPT_LATER ||
-			    (t->state == CKPT_GONE && !READ_ONCE(t->task->exit_state)))
+			if (t->state == CKPT_GONE && !READ_ONCE(t->task->exit_state))
 				settled = false;
+	}
 	spin_unlock(&ctx->lock);
 	return settled;
 }
@@ -449,7 +471,7 @@ static void ckpt_name_laggards(struct ckpt_ctx *ctx)
 
 	list_for_each_entry(proc, &ctx->procs, node)
 		list_for_each_entry(t, &proc->threads, node)
-			if (t->state == CKPT_QUEUED || t->state == CKPT_LATER)
+			if (ckpt_unsettled(t->state))
 				ckpt_err(ctx, -EBUSY,
 					 "task %d (%s) cannot be stopped: %s in system call %d, state %#x; try again later or with a longer --timeout",
 					 task_pid_vnr(t->task), t->task->comm,
@@ -477,15 +499,10 @@ static void ckpt_proc_del(struct ckpt_proc *proc)
  */
 static bool ckpt_hold(struct ckpt_ctx *ctx)
 {
-	struct ckpt_proc *proc;
-	struct ckpt_thread *t;
-	bool settled = true;
+	bool settled;
 
 	spin_lock(&ctx->lock);
-	list_for_each_entry(proc, &ctx->procs, node)
-		list_for_each_entry(t, &proc->threads, node)
-			if (t->state == CKPT_QUEUED || t->state == CKPT_LATER)
-				settled = false;
+	settled = !ctx->nunsettled;
 	ctx->capturing = settled;
 	spin_unlock(&ctx->lock);
 	return settled;
@@ -569,6 +586,10 @@ int ckpt_park(struct ckpt_ctx *ctx)
 			return found;
 		if (!found && settled && ckpt_hold(ctx))
 			break;
+		list_for_each_entry(proc, &ctx->procs, node)
+			list_for_each_entry(t, &proc->threads, node)
+				if (READ_ONCE(t->state) == CKPT_QUEUED)
+					ckpt_nudge(t);
 		wait_event_killable_timeout(ctx->wq, ckpt_all_settled(ctx) ||
 					    READ_ONCE(ctx->aborted), 1);
 		err = ckpt_aborted(ctx);
@@ -578,14 +599,10 @@ int ckpt_park(struct ckpt_ctx *ctx)
 			ckpt_name_laggards(ctx);
 			return -EBUSY;
 		}
-		list_for_each_entry(proc, &ctx->procs, node) {
-			list_for_each_entry(t, &proc->threads, node) {
-				if (READ_ONCE(t->state) == CKPT_QUEUED)
-					ckpt_nudge(t);
-				else if (READ_ONCE(t->state) == CKPT_LATER)
+		list_for_each_entry(proc, &ctx->procs, node)
+			list_for_each_entry(t, &proc->threads, node)
+				if (READ_ONCE(t->state) == CKPT_LATER)
 					ckpt_queue_work(t);
-			}
-		}
 	}
 	ckpt_forget_gone(ctx);
 
@@ -633,7 +650,7 @@ bool ckpt_parked_moved(struct ckpt_ctx *ctx)
 				spin_lock(&ctx->lock);
 				t->in_place = false;
 				if (t->state == CKPT_IN_PLACE)
-					t->state = CKPT_QUEUED;
+					ckpt_set_state(t, CKPT_QUEUED);
 				spin_unlock(&ctx->lock);
 				return true;
 			}

@@ -106,7 +106,7 @@ struct ckpt_ctx {
 	DECLARE_HASHTABLE(threads, 10);	/* by task */
 	bool released;			/* parked tasks may go on */
 	bool capturing;			/* parked tasks may not even die */
-	unsigned int nparked;
+	unsigned int nunsettled;	/* threads still to come; with lock */
 
 	/* mm/: address spaces whose pages are still to be written */
 	struct list_head mms;

@@ -91,15 +91,18 @@ int ckpt_aborted(struct ckpt_ctx *ctx)
  * @ctx: the operation
  * @name: of the phase
  *
- * Outside the window the log is written. With the module's parameter stop_at
- * the operation waits here until it is cleared, aborted or killed.
+ * Outside the window the log is written and the event sent: its receiver would
+ * take a CPU from the tasks that are to park and from the capture.
+ * With the module's parameter stop_at the operation waits here until it is
+ * cleared, aborted or killed.
  *
  * Return: 0, or a negative errno when the operation is to end.
  */
 int ckpt_phase(struct ckpt_ctx *ctx, const char *name)
 {
 	ctx->phase = name;
-	ckpt_event_phase(ctx, name);
+	if (!ctx->frozen || !strcmp(name, ckpt_stop_at))
+		ckpt_event_phase(ctx, name);
 	ckpt_log_flush(ctx);
 	while (!strcmp(name, ckpt_stop_at)) {
 		schedule_timeout_killable(HZ / 100 + 1);
