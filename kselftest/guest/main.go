@@ -82,6 +82,8 @@ func secondStage() error {
 		return g.tests()
 	case job.Demos:
 		return g.demo()
+	case job.Compare:
+		return g.compare()
 	}
 	return fmt.Errorf("unknown action %q", j.Action)
 }

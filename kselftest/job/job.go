@@ -22,6 +22,7 @@ const (
 	Shell    = "shell" // bash on the console
 	RunTests = "tests" // run Programs and Scenarios
 	Demos    = "demo"  // the demonstration
+	Compare  = "bench" // run Cells with crctl and with criu
 )
 
 // Modes that a program is taken through.
@@ -46,6 +47,7 @@ type Job struct {
 
 	Programs  []Program
 	Scenarios []string // names in the agent's table
+	Cells     []Cell
 	// Boot is 1, or 2 for the second boot of the same disk, which finishes what the first one left for "reboot".
 	Boot int
 
@@ -74,4 +76,33 @@ type Scenario struct {
 	Kernels []string // nil: all
 	Suite   string   // "": test
 	Alone   bool     // needs no module
+}
+
+// Cell is what a comparison saves, and how often.
+type Cell struct {
+	Name    string `json:"name"`
+	MiB     int    `json:"mib"` // written memory
+	THP     bool   `json:"thp"`
+	Threads int    `json:"threads"`
+	Procs   int    `json:"procs"`
+	Files   int    `json:"files"`
+	Pairs   int    `json:"pairs"`     // of sockets
+	Micros  int    `json:"period_us"` // of the ticker
+	Rounds  int    `json:"rounds"`
+}
+
+// Sample is what one program under one tool measured. Times are in nanoseconds, of the guest's clock.
+type Sample struct {
+	Cell  string `json:"cell"`
+	Tool  string `json:"tool"` // crctl, criu
+	Round int    `json:"round"`
+	Error string `json:"error,omitempty"`
+
+	Idle       int64 `json:"idle_ns"`       // longest time between two ticks without a checkpoint
+	Stall      int64 `json:"stall_ns"`      // the same, with one that leaves the program running
+	Frozen     int64 `json:"frozen_ns"`     // how long the tool says that it kept the tasks stopped
+	Checkpoint int64 `json:"checkpoint_ns"` // the command, the program is left running
+	Kill       int64 `json:"kill_ns"`       // the command, the program is killed
+	Restart    int64 `json:"restart_ns"`    // the command, until the program runs again
+	Bytes      int64 `json:"bytes"`         // of the image
 }

@@ -68,6 +68,9 @@ func (r *run) programs() ([]job.Program, error) {
 		if _, err := os.Stat(filepath.Join(dir, "out", name)); err != nil {
 			continue // not one of the Makefile's
 		}
+		if strings.HasPrefix(name, "bench/") {
+			continue // no test
+		}
 		text, err := os.ReadFile(src)
 		if err != nil {
 			return nil, err

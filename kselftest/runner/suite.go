@@ -21,6 +21,9 @@ func (r *run) runSuite(ctx context.Context) error {
 	if r.o.suite == "demo" {
 		return r.demo(ctx)
 	}
+	if r.o.suite == "bench" {
+		return r.bench(ctx)
+	}
 	var programs []job.Program
 	var err error
 	if r.o.suite == "test" {
