@@ -168,6 +168,8 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	REFUSED("unix-path", "bound to a file that the caller does not reach"),
 	REFUSED("socket-filter", "BPF filters and maps of sockets"),
 	REFUSED("socket-option", "rare options of sockets"),
+	REFUSED("tty", "terminals, also a controlling one that is not open"),
+	REFUSED("posix-timer", "POSIX timers on another process's CPU clock or a device's clock"),
 };
 
 /**
