@@ -10,7 +10,8 @@
 #
 # and prints one line, the directory where it is:
 #
-#   vmlinuz  vmlinux  release         the kernel; QEMU boots vmlinux faster (PVH)
+#   vmlinuz  release                  the kernel
+#   vmlinux                           the same for PVH, faster; debug has none
 #   modules/lib/modules/RELEASE/      its modules, uncompressed, with modules.dep
 #   build                             for make -C build M=...
 #
@@ -24,7 +25,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$here/lib.sh"
 
-usage() { sed -n '4,20s/^# \?//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '4,21s/^# \?//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 # unpack_vmlinuz BZIMAGE VMLINUX takes the ELF kernel out of a bzImage; the
 # boot protocol (Documentation/x86/boot.rst) says where in the file it is.
@@ -197,8 +198,8 @@ build_debug() {
 	make -s -C "$build" INSTALL_MOD_PATH="$tmp/modules" modules_install >>"$log" 2>&1 ||
 		die "installing the modules of the debug kernel failed, see $log"
 	rm -f "$tmp/modules/lib/modules/$release"/{build,source}
+	# No vmlinux: PVH's entry runs before KASAN's shadow is mapped, and faults.
 	cp "$build/arch/x86/boot/bzImage" "$tmp/vmlinuz"
-	cp "$build/vmlinux" "$tmp/vmlinux"
 	echo "$release" >"$tmp/release"
 	cat "$src/.debian-version" >"$tmp/version"
 	# What is needed to build modules stays, two gigabytes of objects go.

@@ -53,6 +53,7 @@ checkpatch() {
 	}
 	run $tables,LINUX_VERSION_CODE,CONSTANT_COMPARISON,BIT_MACRO,STRING_FRAGMENTS 'kmod/*.[ch]' || rc=1
 	run $tables,PREFER_KERNEL_TYPES,EMBEDDED_FUNCTION_NAME,AVOID_EXTERNS,VOLATILE,NEW_TYPEDEFS,CAMELCASE,PREFER_DEFINED_ATTRIBUTE_MACRO 'kselftest/*.[ch]' || rc=1
+	rm -f .checkpatch-camelcase.*
 	return $rc
 }
 
