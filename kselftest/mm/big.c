@@ -2,7 +2,7 @@
 /* A process of one GiB. */
 #include <sys/mman.h>
 #include "ckpt.h"
-MODES("continue restart");
+MODES("restart");
 SECONDS(150);
 
 #define GIB (1UL << 30)

@@ -84,7 +84,7 @@ func (r *run) programs() ([]job.Program, error) {
 		}
 		var modes []string
 		for _, m := range p.Modes {
-			if only.MatchString(name+" "+m) && (r.o.module != "" || m == job.Ref) {
+			if only.MatchString(name+" "+m) && (r.o.module != "" || m == job.Ref) && r.takes(name, m) {
 				modes = append(modes, m)
 			}
 		}
@@ -94,6 +94,16 @@ func (r *run) programs() ([]job.Program, error) {
 	}
 	slices.SortFunc(list, func(a, b job.Program) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
+}
+
+// takes says whether the suite of this kernel has a mode. The debug kernel is many times slower: there a
+// program goes through the two modes that run the module's code, not through those that check the program
+// itself (ref) or repeat the two (twice, reboot), unless -run names tests. It has no room for a 1 GiB process.
+func (r *run) takes(name, mode string) bool {
+	if !r.o.debug() || r.o.run != "" || r.o.module == "" {
+		return true
+	}
+	return (mode == job.Continue || mode == job.Restart) && name != "mm/big"
 }
 
 // scenarios asks the agent, which has the table.
