@@ -213,7 +213,10 @@ func (e *env) faults(step, limit int) error {
 	for _, dir := range []string{"failslab", "fail_page_alloc"} {
 		for name, value := range map[string]string{"ignore-gfp-wait": "N", "verbose": "0", "min-order": "0", "ignore-gfp-highmem": "N"} {
 			file := "/sys/kernel/debug/" + dir + "/" + name
-			if err := os.WriteFile(file, []byte(value), 0); err != nil && !os.IsNotExist(err) {
+			if _, err := os.Stat(file); err != nil {
+				continue // each of the two has its own settings
+			}
+			if err := os.WriteFile(file, []byte(value), 0); err != nil {
 				return err
 			}
 		}

@@ -49,7 +49,7 @@ func parse() (*options, error) {
 	flag.BoolVar(&o.packages, "packages", false, "print the Debian packages that the suite's guest is made of, and end")
 	flag.IntVar(&o.jobs, "jobs", 0, "guests at the same time; 0: one for every two processors")
 	flag.IntVar(&o.cpus, "smp", 2, "processors of a guest")
-	flag.StringVar(&o.memory, "m", "", "memory of a guest (3G, bench 4G, on the debug kernel 5G)")
+	flag.StringVar(&o.memory, "m", "", "memory of a guest (3G, bench 4G)")
 	flag.StringVar(&o.icount, "icount", "", "count instructions instead of time, e.g. shift=4,sleep=off (implies -smp 1)")
 	flag.StringVar(&o.append, "append", "", "more for the kernel's command line")
 	flag.DurationVar(&o.timeout, "timeout", 0, "for one guest; 0: by what it has to do")
@@ -73,9 +73,6 @@ func parse() (*options, error) {
 		o.memory = "3G"
 		if o.suite == "bench" {
 			o.memory = "4G" // 1 GiB of a program, and its image
-		}
-		if o.debug() {
-			o.memory = "5G"
 		}
 	}
 	if o.icount != "" {

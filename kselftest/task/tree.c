@@ -11,7 +11,7 @@
 #define MIB (1 << 20)
 
 static int ask[2], answer[2];
-static volatile int *shared;
+static volatile int *shared;	/* by number; [KIDS] counts those who are where they belong */
 static char *common;
 
 struct report {
@@ -25,6 +25,7 @@ static void kid(int number)
 	struct report r;
 	char c;
 
+	__sync_fetch_and_add(&shared[KIDS], 1);
 	while (read(ask[0], &c, 1) == 1) {
 		common[number * 4096] = number;
 		shared[number] += number;
@@ -95,6 +96,8 @@ int main(void)
 			_exit(1);
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 2);
 	}
+	while (shared[KIDS] < KIDS)
+		usleep(1000);
 	/* settled: zombies are zombies, the stopped one is stopped and was seen so */
 	siginfo_t info;
 	must(waitid(P_PID, dead, &info, WEXITED | WNOWAIT));
