@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include "ckpt.h"
 
-static volatile int ready, strict_done, strict_go;
+static volatile int ready, strict_done, strict_go, more_tid;
 static int one[4], one_after[4];
 
 /* a filter that gives one system call an error */
@@ -37,6 +37,7 @@ static void probe(int *r)
 
 static void *more(void *arg)
 {
+	more_tid = gettid();
 	must(deny(SYS_geteuid, 33, 0));
 	must(deny(SYS_getegid, 34, SECCOMP_FILTER_FLAG_LOG));
 	probe(one);
@@ -99,6 +100,9 @@ int main(void)
 	probe(r);
 	ok(r[0] == 31 && r[1] == 32 && !r[2] && !r[3], "the leader's filters %d %d %d %d", r[0], r[1], r[2], r[3]);
 	pthread_join(t, NULL);
+	/* joined is not gone, and as long as it is there the others cannot have filters that it lacks */
+	while (!syscall(SYS_tgkill, getpid(), more_tid, 0))
+		usleep(1000);
 	ok(one[0] == 31 && one[1] == 32 && one[2] == 33 && one[3] == 34, "a thread's before");
 	ok(!memcmp(one, one_after, sizeof(one)), "a thread's after: %d %d %d %d", one_after[0], one_after[1],
 	   one_after[2], one_after[3]);
