@@ -70,7 +70,7 @@ func value(name string, f reflect.Value) any {
 }
 
 // textual are the types whose variable part is text.
-var textual = map[Type]bool{TypeError: true, TypeFilePath: true, TypeVMA: true, TypeShmem: true, TypePipe: true}
+var textual = map[Type]bool{TypeError: true, TypeFilePath: true, TypeFileInherit: true, TypeVMA: true, TypeShmem: true, TypePipe: true}
 
 // Text returns the variable part of a record that holds text, and "" for others.
 func (r *Record) Text() string {

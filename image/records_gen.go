@@ -411,6 +411,15 @@ type FilePath struct {
 	Pad        [4]uint8  `json:"pad"`
 }
 
+// FileInherit is struct ckpt_file_inherit of ckpt_image.h.
+type FileInherit struct {
+	F         File   `json:"f"`
+	Mode      uint32 `json:"mode"` // S_IF*
+	RdevMajor uint32 `json:"rdev_major"`
+	RdevMinor uint32 `json:"rdev_minor"`
+	Pad       uint32 `json:"pad"`
+}
+
 // FilePipe is struct ckpt_file_pipe of ckpt_image.h.
 type FilePipe struct {
 	F        File   `json:"f"`         // f.inode: the PIPE
@@ -837,7 +846,7 @@ var kinds = map[Type]Kind{
 	TypeFileInotify:  {Name: "FILE_INOTIFY", New: func() any { return new(FileInotify) }, Object: true},
 	TypeFilePidfd:    {Name: "FILE_PIDFD", New: func() any { return new(FilePidfd) }, Object: true},
 	TypeFilePty:      {Name: "FILE_PTY", New: func() any { return new(File) }, Object: true},
-	TypeFileInherit:  {Name: "FILE_INHERIT", New: func() any { return new(File) }, Object: true},
+	TypeFileInherit:  {Name: "FILE_INHERIT", New: func() any { return new(FileInherit) }, Object: true},
 	TypePipe:         {Name: "PIPE", New: func() any { return new(Pipe) }, Object: true},
 	TypeLocks:        {Name: "LOCKS", New: func() any { return new(Locks) }},
 	TypeTTY:          {Name: "TTY", New: nil, Object: true},

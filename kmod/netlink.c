@@ -89,14 +89,88 @@ static int ckpt_reply_fd(struct genl_info *info, int fd)
 	return genlmsg_reply(skb, info);
 }
 
-static void ckpt_request_drop(struct ckpt_request *rq)
+/* CKPT_A_ALLOW_LEAK and CKPT_A_INHERIT may come any number of times, up to this */
+#define CKPT_REPEAT_MAX	256
+
+static const struct nla_policy ckpt_inherit_policy[CKPT_I_MAX + 1] = {
+	[CKPT_I_OBJREF]	= NLA_POLICY_MIN(NLA_U32, 1),
+	[CKPT_I_FD]	= { .type = NLA_U32 },
+};
+
+static unsigned int ckpt_count(struct genl_info *info, int type)
 {
-	if (rq->image)
-		fput(rq->image);
-	if (rq->log)
-		fput(rq->log);
-	if (rq->root)
-		put_task_struct(rq->root);
+	struct nlattr *attr;
+	unsigned int n = 0;
+	int rem;
+
+	nla_for_each_attr(attr, genlmsg_data(info->genlhdr), genlmsg_len(info->genlhdr), rem)
+		n += nla_type(attr) == type;
+	return n;
+}
+
+static int ckpt_get_leaks(struct genl_info *info, struct ckpt_request *rq)
+{
+	unsigned int n = ckpt_count(info, CKPT_A_ALLOW_LEAK);
+	struct nlattr *attr;
+	int rem;
+
+	if (!n)
+		return 0;
+	if (n > CKPT_REPEAT_MAX)
+		return -E2BIG;
+	rq->leaks = kcalloc(n, sizeof(*rq->leaks), GFP_KERNEL);
+	if (!rq->leaks)
+		return -ENOMEM;
+	nla_for_each_attr(attr, genlmsg_data(info->genlhdr), genlmsg_len(info->genlhdr), rem)
+		if (nla_type(attr) == CKPT_A_ALLOW_LEAK && rq->nleaks < n)
+			nla_strscpy(rq->leaks[rq->nleaks++], attr, CKPT_LEAK_NAME);
+	return 0;
+}
+
+static int ckpt_get_inherit_one(struct genl_info *info, struct nlattr *attr,
+				struct ckpt_given *inherit)
+{
+	struct nlattr *tb[CKPT_I_MAX + 1];
+	int err;
+
+	err = nla_parse_nested(tb, CKPT_I_MAX, attr, ckpt_inherit_policy, info->extack);
+	if (err)
+		return err;
+	if (!tb[CKPT_I_OBJREF] || !tb[CKPT_I_FD]) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr, "CKPT_I_OBJREF or CKPT_I_FD is missing");
+		return -EINVAL;
+	}
+	inherit->objref = nla_get_u32(tb[CKPT_I_OBJREF]);
+	inherit->file = fget(nla_get_u32(tb[CKPT_I_FD]));
+	if (!inherit->file) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attr, "no such file descriptor");
+		return -EBADF;
+	}
+	return 0;
+}
+
+static int ckpt_get_inherit(struct genl_info *info, struct ckpt_request *rq)
+{
+	unsigned int n = ckpt_count(info, CKPT_A_INHERIT);
+	struct nlattr *attr;
+	int rem, err;
+
+	if (!n)
+		return 0;
+	if (n > CKPT_REPEAT_MAX)
+		return -E2BIG;
+	rq->inherit = kcalloc(n, sizeof(*rq->inherit), GFP_KERNEL);
+	if (!rq->inherit)
+		return -ENOMEM;
+	nla_for_each_attr(attr, genlmsg_data(info->genlhdr), genlmsg_len(info->genlhdr), rem) {
+		if (nla_type(attr) != CKPT_A_INHERIT || rq->ninherit == n)
+			continue;
+		err = ckpt_get_inherit_one(info, attr, &rq->inherit[rq->ninherit]);
+		if (err)
+			return err;
+		rq->ninherit++;
+	}
+	return 0;
 }
 
 static int ckpt_start(struct ckpt_request *rq, struct genl_info *info,
@@ -158,8 +232,10 @@ static int ckpt_nl_checkpoint(struct sk_buff *skb, struct genl_info *info)
 		err = -EINVAL;
 	}
 	if (!err)
+		err = ckpt_get_leaks(info, &rq);
+	if (!err)
 		err = ckpt_start(&rq, info, false);
-	ckpt_request_drop(&rq);
+	ckpt_request_put(&rq);
 	return err;
 }
 
@@ -188,8 +264,10 @@ static int ckpt_nl_restart(struct sk_buff *skb, struct genl_info *info)
 	if (!err)
 		err = ckpt_get_file(info, CKPT_A_LOG_FD, FMODE_WRITE, &rq.log);
 	if (!err)
+		err = ckpt_get_inherit(info, &rq);
+	if (!err)
 		err = ckpt_start(&rq, info, true);
-	ckpt_request_drop(&rq);
+	ckpt_request_put(&rq);
 	return err;
 }
 

@@ -45,6 +45,15 @@ struct ckpt_stats {
 	u64 frozen_ns, total_ns, bytes, tasks, threads, pages;
 };
 
+#define CKPT_LEAK_NAME	33
+
+/* a file that the caller of a restart gives in place of one of the image */
+struct ckpt_given {
+	u32 objref;
+	bool used;
+	struct file *file;
+};
+
 /* what the caller asked for; filled by netlink.c, all references held */
 struct ckpt_request {
 	struct file *image;
@@ -56,6 +65,9 @@ struct ckpt_request {
 	u32 ntasks;			/* RESTART */
 	u64 stream_pos;
 	u32 stream_crc;
+	unsigned int nleaks, ninherit;
+	char (*leaks)[CKPT_LEAK_NAME];	/* CHECKPOINT: kinds that may be left behind */
+	struct ckpt_given *inherit;	/* RESTART */
 	struct net *net;
 	u32 portid;
 };
@@ -82,7 +94,6 @@ struct ckpt_ctx {
 	/* log.c */
 	struct list_head log_lines;
 	unsigned int refused;
-	struct list_head leaks_allowed;
 
 	/* objhash.c */
 	struct rhashtable objs;		/* checkpoint: by address */
@@ -90,7 +101,6 @@ struct ckpt_ctx {
 	struct list_head obj_list;	/* in the order of their objrefs */
 	u32 last_objref;
 	struct xarray refs_xa;		/* restart: by objref */
-	struct list_head inherited;
 
 	/* stream.c */
 	struct list_head out;		/* captured records */
@@ -128,6 +138,7 @@ struct ckpt_ctx {
 	} stage;
 };
 
+void ckpt_request_put(struct ckpt_request *rq);
 struct ckpt_ctx *ckpt_session_start(struct ckpt_request *rq, bool restart,
 				    int *fd);
 int ckpt_session_status(int fd, int *state, int *err, struct ckpt_stats *stats);

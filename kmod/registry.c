@@ -75,6 +75,7 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	{ REC(LOCKS, ckpt_locks), .read = ckpt_locks_read, .late = ckpt_locks_late },
 	{ REC(FILE_INOTIFY, ckpt_file_inotify), .read = ckpt_file_read },
 	{ REC(FILE_EPOLL, ckpt_file_epoll), .read = ckpt_file_read },
+	{ REC(FILE_INHERIT, ckpt_file_inherit), .read = ckpt_file_read },
 	{ REC(FILE_PIPE, ckpt_file_pipe), .read = ckpt_file_read },
 
 	/* net/ */
@@ -97,6 +98,7 @@ const struct ckpt_file_kind * const ckpt_file_kinds[] = {
 	&ckpt_file_epoll,
 	&ckpt_file_unix,
 	&ckpt_file_path,
+	&ckpt_file_inherit,
 	NULL
 };
 
@@ -164,6 +166,11 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	REFUSED("anon-inode", "other files that stand for an operation of the kernel"),
 	HANDLED("unix", "AF_UNIX sockets: names, options, queues, credentials"),
 	HANDLED("unix-queue", "passed files, credentials, message boundaries"),
+	HANDLED("inherit", "files left behind with --allow-leak, given with --inherit-fd"),
+	REFUSED("tcp-established", "TCP connections"),
+	REFUSED("inet", "other sockets of AF_INET and AF_INET6"),
+	REFUSED("netlink", "netlink sockets"),
+	REFUSED("packet", "packet sockets"),
 	REFUSED("unix-peer", "AF_UNIX sockets connected to a process outside"),
 	REFUSED("unix-path", "bound to a file that the caller does not reach"),
 	REFUSED("socket-filter", "BPF filters and maps of sockets"),

@@ -624,6 +624,9 @@ static int ckpt_coordinate(struct ckpt_ctx *ctx)
 		if (!joined->had_turn)
 			return ckpt_err(ctx, -EBADMSG, "the image has no records of process %u",
 					joined->pid);
+	err = ckpt_inherit_unused(ctx);
+	if (err)
+		return err;
 	list_for_each_entry(obj, &ctx->obj_list, node) {
 		err = obj->late ? obj->late(ctx, obj) : 0;
 		if (err)

@@ -29,6 +29,26 @@ void ckpt_ctx_get(struct ckpt_ctx *ctx)
 	refcount_inc(&ctx->refs);
 }
 
+/**
+ * ckpt_request_put() - release what a request holds
+ * @rq: the request
+ */
+void ckpt_request_put(struct ckpt_request *rq)
+{
+	unsigned int i;
+
+	if (rq->image)
+		fput(rq->image);
+	if (rq->log)
+		fput(rq->log);
+	if (rq->root)
+		put_task_struct(rq->root);
+	for (i = 0; i < rq->ninherit; i++)
+		fput(rq->inherit[i].file);
+	kfree(rq->inherit);
+	kfree(rq->leaks);
+}
+
 void ckpt_ctx_put(struct ckpt_ctx *ctx)
 {
 	if (!refcount_dec_and_test(&ctx->refs))
@@ -36,12 +56,7 @@ void ckpt_ctx_put(struct ckpt_ctx *ctx)
 	ckpt_joined_free(ctx);
 	ckpt_objhash_free(ctx);
 	ckpt_log_free(ctx);
-	if (ctx->rq.image)
-		fput(ctx->rq.image);
-	if (ctx->rq.log)
-		fput(ctx->rq.log);
-	if (ctx->rq.root)
-		put_task_struct(ctx->rq.root);
+	ckpt_request_put(&ctx->rq);
 	put_net(ctx->rq.net);
 	put_cred(ctx->cred);
 	kfree(ctx);
@@ -207,14 +222,7 @@ struct ckpt_ctx *ckpt_session_start(struct ckpt_request *rq, bool restart,
 
 	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
 	if (!ctx) {
-		struct ckpt_ctx tmp = { .rq = *rq };
-
-		if (tmp.rq.image)
-			fput(tmp.rq.image);
-		if (tmp.rq.log)
-			fput(tmp.rq.log);
-		if (tmp.rq.root)
-			put_task_struct(tmp.rq.root);
+		ckpt_request_put(rq);
 		return ERR_PTR(-ENOMEM);
 	}
 	ctx->rq = *rq;
@@ -233,9 +241,7 @@ struct ckpt_ctx *ckpt_session_start(struct ckpt_request *rq, bool restart,
 	init_waitqueue_head(&ctx->wq);
 	init_waitqueue_head(&ctx->task_wq);
 	INIT_LIST_HEAD(&ctx->log_lines);
-	INIT_LIST_HEAD(&ctx->leaks_allowed);
 	INIT_LIST_HEAD(&ctx->obj_list);
-	INIT_LIST_HEAD(&ctx->inherited);
 	INIT_LIST_HEAD(&ctx->out);
 	INIT_LIST_HEAD(&ctx->procs);
 	INIT_LIST_HEAD(&ctx->mms);

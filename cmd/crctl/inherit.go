@@ -60,7 +60,7 @@ func findPaths(name string, paths map[string]int) ([]netlinkapi.Inherit, error) 
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		if rec.Kind() != image.TypeFilePath {
+		if rec.Kind() != image.TypeFileInherit && rec.Kind() != image.TypeFilePath {
 			continue
 		}
 		if fd, ok := paths[string(rec.Var)]; ok {

@@ -13,8 +13,12 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pid.h>
+#include <linux/major.h>
+#include <linux/net.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
 
 #include "files.h"
 
@@ -50,6 +54,38 @@ static const char *ckpt_anon_what(const char *name)
 	return "anon-inode";
 }
 
+static const char *ckpt_socket_what(struct file *file)
+{
+	struct socket *sock = sock_from_file(file);
+	struct sock *sk = sock ? sock->sk : NULL;
+
+	switch (sk ? sk->sk_family : AF_UNSPEC) {
+	case AF_INET:
+	case AF_INET6:
+		/* listening and unconnected ones have nothing on the wire */
+		if (sk->sk_type == SOCK_STREAM && sk->sk_state != TCP_CLOSE &&
+		    sk->sk_state != TCP_LISTEN)
+			return "tcp-established";
+		return "inet";
+	case AF_NETLINK:
+		return "netlink";
+	case AF_PACKET:
+		return "packet";
+	}
+	return "socket";
+}
+
+static const char *ckpt_device_what(dev_t dev)
+{
+	switch (MAJOR(dev)) {
+	case TTY_MAJOR:
+	case TTYAUX_MAJOR:
+	case UNIX98_PTY_MASTER_MAJOR ... UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT - 1:
+		return "tty";
+	}
+	return "device";
+}
+
 /* what a file is, where no kind takes it */
 static const char *ckpt_file_what(struct file *file)
 {
@@ -57,11 +93,11 @@ static const char *ckpt_file_what(struct file *file)
 
 	switch (inode->i_mode & S_IFMT) {
 	case S_IFSOCK:
-		return "socket";
+		return ckpt_socket_what(file);
 	case S_IFIFO:
 		return "fifo";
 	case S_IFCHR:
-		return "device";
+		return ckpt_device_what(inode->i_rdev);
 	case S_IFBLK:
 		return "block-device";
 	}
@@ -108,13 +144,15 @@ int ckpt_file_collect(struct ckpt_ctx *ctx, struct file *file,
 	if (!new)
 		return 0;
 	obj->kind = ckpt_file_kind(file);
+	if (!obj->kind && ckpt_leak_allowed(ctx, ckpt_file_what(file)))
+		obj->kind = &ckpt_file_inherit;
 	if (!obj->kind) {
 		char *buf = kmalloc(PATH_MAX, GFP_KERNEL), *p = NULL;
 
 		if (buf)
 			p = d_path(&file->f_path, buf, PATH_MAX);
-		ckpt_refuse(ctx, task, ckpt_file_what(file), "%s is open and of no kind that can be saved",
-			    IS_ERR_OR_NULL(p) ? "a file" : p);
+		ckpt_refuse(ctx, task, ckpt_file_what(file), "%s is open and of no kind that can be saved; close it, or leave it behind with --allow-leak %s",
+			    IS_ERR_OR_NULL(p) ? "a file" : p, ckpt_file_what(file));
 		kfree(buf);
 		return 0;
 	}
@@ -354,8 +392,9 @@ int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	const struct ckpt_file *f = (const void *)in->fixed;
 	const struct ckpt_file_kind * const *kind;
 	u32 flags = le32_to_cpu(f->flags);
+	struct file *file = NULL;
 	struct ckpt_obj *obj;
-	struct file *file;
+	bool given;
 
 	if (flags & ~CKPT_FILE_FLAGS)
 		return ckpt_bad(ctx, in, "it has flags that this kernel does not know");
@@ -368,12 +407,23 @@ int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 			break;
 	if (!*kind)
 		return ckpt_bad(ctx, in, "no kind of file has this record");
-	file = (*kind)->restart(ctx, in);
+	if (*kind == &ckpt_file_inherit || *kind == &ckpt_file_path)
+		file = ckpt_inherit_take(ctx, in);
+	given = file;
+	if (!file)
+		file = (*kind)->restart(ctx, in);
 	if (IS_ERR(file)) {
 		if (!READ_ONCE(ctx->err))
 			ckpt_err(ctx, PTR_ERR(file), "image offset %llu: cannot restore a file of kind %s",
 				 in->offset, (*kind)->name);
 		return PTR_ERR(file);
+	}
+	/* one that was given is shared with its giver: it stays as it is */
+	if (given) {
+		obj = ckpt_obj_put(ctx, in, CKPT_OBJ_FILE, file, ckpt_file_put);
+		if (!IS_ERR(obj))
+			obj->kind = &ckpt_file_inherit;
+		return PTR_ERR_OR_ZERO(obj);
 	}
 	/*
 	 * Access mode and kind were decided at the opening. O_DIRECT needs a

@@ -60,4 +60,10 @@ int ckpt_pipe_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
 int ckpt_pipe_data(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in);
 int ckpt_pipe_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 
+/* inherit.c: files that are left behind */
+extern const struct ckpt_file_kind ckpt_file_inherit;
+bool ckpt_leak_allowed(struct ckpt_ctx *ctx, const char *kind);
+struct file *ckpt_inherit_take(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_inherit_unused(struct ckpt_ctx *ctx);
+
 #endif /* _CKPT_FILES_H */

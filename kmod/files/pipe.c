@@ -2,7 +2,8 @@
 /*
  * Saves: pipes and FIFOs with both ends in the tree: size, queued data with
  * the bounds of its buffers, packet mode; of a FIFO its path.
- * Refuses: a pipe or FIFO that is open outside, too; FIFOs that were removed.
+ * Refuses: a pipe or FIFO that is open outside, too, unless the caller lets it
+ * be left behind; FIFOs that were removed.
  * Locks: the pipe's mutex, for a moment; its users are parked, and one parked
  * in place inside read or write does not hold it while it sleeps.
  */
@@ -25,12 +26,21 @@ static bool ckpt_pipe_match(struct file *file)
 int ckpt_pipe_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
 	struct inode *inode = obj->ptr;
+	const char *what = inode->i_sb->s_magic == PIPEFS_MAGIC ? "pipe" : "fifo";
+	struct ckpt_obj *file;
 
 	if (inode->i_pipe->files <= obj->users)
 		return 0;
-	return ckpt_refuse(ctx, obj->task, inode->i_sb->s_magic == PIPEFS_MAGIC ? "pipe" : "fifo",
-			   "pipe:[%lu] is also open outside of the tree (%u of %u ends inside)",
-			   inode->i_ino, obj->users, inode->i_pipe->files);
+	if (ckpt_leak_allowed(ctx, what)) {
+		list_for_each_entry(file, &ctx->obj_list, node)
+			if (file->type == CKPT_OBJ_FILE && file->kind == &ckpt_file_pipe &&
+			    file->priv == obj)
+				file->kind = &ckpt_file_inherit;
+		return 0;
+	}
+	return ckpt_refuse(ctx, obj->task, what,
+			   "pipe:[%lu] is also open outside of the tree (%u of %u ends inside); leave it behind with --allow-leak %s",
+			   inode->i_ino, obj->users, inode->i_pipe->files, what);
 }
 
 static int ckpt_pipe_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)

@@ -15,6 +15,7 @@
 #include <net/tcp_states.h>
 
 #include "net.h"
+#include "../files/files.h"
 
 static int ckpt_unix_is(const void *file, struct file *candidate, unsigned int fd)
 {
@@ -84,6 +85,15 @@ int ckpt_unix_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	pcp = pobj ? pobj->priv : NULL;
 	if (pcp && (sock_flag(peer, SOCK_DEAD) || pcp->file || pcp->listener))
 		goto out;
+	if (cp->file && ckpt_leak_allowed(ctx, "unix-peer")) {
+		/* what others say of it is said of a ghost; its queue stays behind */
+		cp->file->kind = &ckpt_file_inherit;
+		cp->file = NULL;
+		cp->walked = false;
+		while (cp->n)
+			kfree_skb(cp->skbs[--cp->n]);
+		goto out;
+	}
 	ckpt_unix_label(sk, mine, sizeof(mine));
 	unix_state_lock(peer);
 	ckpt_unix_label(peer, other, sizeof(other));
@@ -92,7 +102,7 @@ int ckpt_unix_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	if (file)
 		pid = ckpt_unix_owner(file, comm);
 	ckpt_refuse(ctx, obj->task, "unix-peer",
-		    "%s is connected to %s of process %d (%s) outside of the tree; save both together, or end the connection first",
+		    "%s is connected to %s of process %d (%s) outside of the tree; save both together, end the connection first, or leave it behind with --allow-leak unix-peer",
 		    mine, other, pid, pid ? comm : "not found");
 out:
 	sock_put(peer);

@@ -131,9 +131,9 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 				   "its first thread has ended while others run");
 	task = t->task;
 	ckpt_refuse_namespaces(ctx, task);
-	if (task->signal->tty)
+	if (task->signal->tty && !ckpt_leak_allowed(ctx, "tty"))
 		ckpt_refuse(ctx, task, "tty",
-			    "has a controlling terminal; start the program with setsid");
+			    "has a controlling terminal; start it with setsid, or leave the terminal behind with --allow-leak tty");
 	list_for_each_entry(t, &proc->threads, node)
 		ckpt_refuse_thread(ctx, t);
 	if (ckpt_obj_find(ctx, task->mm, CKPT_OBJ_MM) ||

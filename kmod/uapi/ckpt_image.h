@@ -522,6 +522,19 @@ struct ckpt_file_path {
 	__u8 pad[4];
 };
 
+/*
+ * A file that is shared with processes outside and was left behind, as the
+ * caller of the checkpoint allowed; the caller of the restart gives another.
+ * Variable: what it was, such as pipe:[123] or /dev/pts/3, without NUL.
+ */
+struct ckpt_file_inherit {
+	struct ckpt_file f;
+	__le32 mode;		/* S_IF* */
+	__le32 rdev_major;
+	__le32 rdev_minor;
+	__le32 pad;
+};
+
 struct ckpt_file_pipe {
 	struct ckpt_file f;	/* f.inode: the PIPE */
 	__le32 no_writer;	/* 1: of a FIFO, none has opened it since */
