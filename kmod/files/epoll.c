@@ -99,7 +99,7 @@ static pid_t ckpt_watch_signals(struct ckpt_ctx *ctx, struct ckpt_watch *w)
 		return 0;
 	list_for_each_entry(proc, &ctx->procs, node) {
 		t = ckpt_proc_thread(proc);
-		if (t && w->whead == &t->task->sighand->signalfd_wqh)
+		if (t && w->whead == &rcu_access_pointer(t->task->sighand)->signalfd_wqh)
 			return proc->pid;
 	}
 	return 0;

@@ -391,14 +391,14 @@ static int ckpt_unix_attach(struct ckpt_unix_rt *rt, struct sock *sk, const stru
 		goto out;
 	}
 	old = sk->sk_hash;
+	if (old == new)
+		goto out;
 	spin_lock(&locks[min(old, new)]);
-	if (old != new)
-		spin_lock_nested(&locks[max(old, new)], SINGLE_DEPTH_NESTING);
+	spin_lock_nested(&locks[max(old, new)], SINGLE_DEPTH_NESTING);
 	sk_del_node_init(sk);
 	sk->sk_hash = new;
 	sk_add_node(sk, &net->unx.table.buckets[new]);
-	if (old != new)
-		spin_unlock(&locks[max(old, new)]);
+	spin_unlock(&locks[max(old, new)]);
 	spin_unlock(&locks[min(old, new)]);
 out:
 	mutex_unlock(&u->bindlock);

@@ -24,12 +24,11 @@ import (
 // The agent restarts damaged images in a process of its own ("agent -fuzz"), without crctl: that makes some dozens
 // a second. Whatever an image says, the module must find an error or restart it, and leave nothing behind.
 type fuzzer struct {
-	good    []byte
-	image   *mutate.Image
-	flags   uint32
-	client  netlinkapi.Client
-	only    int
-	verbose bool
+	good   []byte
+	image  *mutate.Image
+	flags  uint32
+	client netlinkapi.Client
+	only   int
 
 	restarted, refused, head int
 	unplaced                 map[string]int // errors that do not say where

@@ -30,10 +30,8 @@ func main() {
 		os.Exit(2)
 	}
 	if _, err := os.Stat(job.File); err == nil {
-		if err := firstStage(); err != nil {
-			fmt.Println("guest: first stage:", err)
-			powerOff(vm.CodeFail)
-		}
+		fmt.Println("guest: first stage:", firstStage())
+		powerOff(vm.CodeFail)
 	}
 	openReport()
 	defer func() {

@@ -58,9 +58,3 @@ func (g *guest) result(name string, problems []string) {
 		comment("  ", p)
 	}
 }
-
-// skipped writes the next test line as a skip.
-func (g *guest) skipped(name, why string) {
-	g.line++
-	report("ok %d %s # SKIP %s", g.line, name, why)
-}
