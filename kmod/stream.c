@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 
+#include "frame.h"
 #include "private.h"
 
 #define CKPT_BUF_SIZE	(256 * 1024)
@@ -148,16 +149,6 @@ static int ckpt_write(struct ckpt_ctx *ctx, const void *data, size_t len)
 	return 0;
 }
 
-static u32 ckpt_rec_crc(const struct ckpt_hdr *hdr, const void *payload)
-{
-	struct ckpt_hdr h = *hdr;
-	u32 crc;
-
-	h.crc = 0;
-	crc = crc32c(~0U, &h, sizeof(h));
-	return ~crc32c(crc, payload, le32_to_cpu(hdr->len));
-}
-
 static void ckpt_count(struct ckpt_ctx *ctx, const struct ckpt_hdr *hdr)
 {
 	ctx->crc = ~crc32c(~ctx->crc, &hdr->crc, sizeof(hdr->crc));
@@ -170,7 +161,7 @@ static int ckpt_write_rec(struct ckpt_ctx *ctx, struct ckpt_hdr *hdr,
 	size_t len = le32_to_cpu(hdr->len);
 	int err;
 
-	hdr->crc = cpu_to_le32(ckpt_rec_crc(hdr, payload));
+	hdr->crc = cpu_to_le32(ckpt_frame_crc(hdr, payload));
 	ckpt_count(ctx, hdr);
 	err = ckpt_write(ctx, hdr, sizeof(*hdr));
 	if (!err)
@@ -434,8 +425,9 @@ struct ckpt_in *ckpt_in(struct ckpt_ctx *ctx)
 	const struct ckpt_rec_kind *kind;
 	struct ckpt_in *in;
 	struct ckpt_hdr hdr;
-	size_t len, fixed, padded;
+	const char *why;
 	u8 *payload = NULL;
+	size_t padded;
 	int err;
 
 	/* an image may have any number of them */
@@ -448,24 +440,16 @@ struct ckpt_in *ckpt_in(struct ckpt_ctx *ctx)
 		goto fail;
 	in->type = le16_to_cpu(hdr.type);
 	in->objref = le32_to_cpu(hdr.objref);
-	len = le32_to_cpu(hdr.len);
-	fixed = le16_to_cpu(hdr.fixed);
 	kind = ckpt_rec_kind(in->type);
 	if (!kind) {
 		err = ckpt_err(ctx, -EBADMSG, "image offset %llu: record type %#x is not known",
 			       in->offset, in->type);
 		goto fail;
 	}
-	err = -EBADMSG;
-	if (len > CKPT_REC_MAX) {
-		ckpt_bad(ctx, in, "its length is out of range");
-		goto fail;
-	}
-	if (fixed > len || fixed < kind->fixed || fixed % 4) {
-		ckpt_bad(ctx, in, "the length of its fixed part is out of range");
-		goto fail;
-	}
-	padded = round_up(len, CKPT_ALIGN);
+	why = ckpt_frame_head(&hdr, kind->fixed);
+	if (why)
+		goto bad;
+	padded = ckpt_frame_padded(&hdr);
 	payload = kvmalloc(padded ? padded : 1, GFP_KERNEL_ACCOUNT);
 	if (!payload) {
 		err = -ENOMEM;
@@ -474,26 +458,19 @@ struct ckpt_in *ckpt_in(struct ckpt_ctx *ctx)
 	err = ckpt_read_kernel(ctx, payload, padded);
 	if (err)
 		goto fail;
-	err = -EBADMSG;
-	if (le32_to_cpu(hdr.crc) != ckpt_rec_crc(&hdr, payload)) {
-		ckpt_bad(ctx, in, "its checksum is wrong");
-		goto fail;
-	}
-	if (memchr_inv(payload + len, 0, padded - len)) {
-		ckpt_bad(ctx, in, "its padding is not zero");
-		goto fail;
-	}
-	memcpy(in->fixed, payload, min(fixed, sizeof(in->fixed)));
-	in->var_len = len - fixed;
-	if (in->var_len) {
-		memmove(payload, payload + fixed, in->var_len);
+	why = ckpt_frame_body(&hdr, payload);
+	if (why)
+		goto bad;
+	in->var_len = ckpt_frame_split(&hdr, payload, in->fixed, sizeof(in->fixed));
+	if (in->var_len)
 		in->var = payload;
-	} else {
+	else
 		kvfree(payload);
-	}
 	ckpt_count(ctx, &hdr);
 	return in;
 
+bad:
+	err = ckpt_bad(ctx, in, why);
 fail:
 	kvfree(payload);
 	kfree(in);
