@@ -187,8 +187,10 @@ func (h *Head) PrintTree() string {
 		if t.Flags&TaskZombie != 0 {
 			b.WriteString(" (zombie)")
 		}
-		if t.Flags&TaskGhost != 0 {
-			b.WriteString(" (ghost)")
+		if t.Flags&TaskForeground != 0 {
+			b.WriteString(" (in the foreground of a terminal)")
+		} else if t.Flags&TaskTTY != 0 {
+			b.WriteString(" (has a terminal)")
 		}
 		fmt.Fprintf(&b, " group %d session %d\n", t.PGID, t.SID)
 		for _, c := range children[t.PID] {

@@ -82,7 +82,9 @@ type Task struct {
 	OomScoreAdjMin uint32 `json:"oom_score_adj_min"`
 	SigFlags       uint32 `json:"sig_flags"`         // CKPT_SIG_*
 	StopSignal     uint32 `json:"stop_signal"`       // of a job-control stop, 0: its parent has seen it
-	TTY            uint32 `json:"tty" ckpt:"objref"` // objref of the controlling terminal
+	TTY            uint32 `json:"tty" ckpt:"objref"` // objref of the controlling terminal, 0: left behind
+	SID            uint32 `json:"sid"`               // session and group, 0: outside of the pid namespace
+	PGID           uint32 `json:"pgid"`
 	Pad            uint32 `json:"pad"`
 }
 
@@ -417,7 +419,7 @@ type FileInherit struct {
 	Mode      uint32 `json:"mode"` // S_IF*
 	RdevMajor uint32 `json:"rdev_major"`
 	RdevMinor uint32 `json:"rdev_minor"`
-	Pad       uint32 `json:"pad"`
+	Flags     uint32 `json:"flags"` // CKPT_INHERIT_*
 }
 
 // FilePipe is struct ckpt_file_pipe of ckpt_image.h.
@@ -648,7 +650,8 @@ const (
 	Align                 = 8
 	ImgDataCRC            = 0x1 // PAGES carry a checksum of their data
 	TaskZombie            = 0x1
-	TaskGhost             = 0x2  // only there for its pid: session or group
+	TaskTTY               = 0x2  // has a controlling terminal
+	TaskForeground        = 0x4  // its group has that terminal
 	TaskShareFiles        = 0x10 // with the parent
 	TaskShareFS           = 0x20
 	TaskShareMM           = 0x40
@@ -717,6 +720,7 @@ const (
 	ShmemNoreserve        = 0x2
 	ShmemHugetlb          = 0x4
 	ShmemSYSV             = 0x8
+	InheritTTY            = 0x1 // the controlling terminal of some process
 	TimerfdArmed          = 0x1
 	TimerfdExpired        = 0x2 // a periodic one goes on when it is read
 	TimerfdCanceled       = 0x4 // the clock was set, nobody was told yet

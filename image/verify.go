@@ -178,7 +178,7 @@ func (v *verifier) beginTask(rec *Record) {
 	v.pids[t.PID] = true
 	v.task, v.threads = &t, 0
 	v.taskRec = *rec
-	if t.Flags&(TaskZombie|TaskGhost) == 0 && (t.MM == 0 || t.Files == 0 || t.FS == 0) {
+	if t.Flags&TaskZombie == 0 && (t.MM == 0 || t.Files == 0 || t.FS == 0) {
 		v.problem(rec, "pid %d runs, but has no mm, files or fs", t.PID)
 	}
 }

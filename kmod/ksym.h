@@ -26,6 +26,7 @@
 #include <linux/uaccess.h>
 #include <linux/eventpoll.h>
 #include <linux/pagewalk.h>
+#include <linux/pid.h>
 #include <linux/fdtable.h>
 #include <linux/fs_struct.h>
 #include <linux/fsnotify_backend.h>
@@ -76,6 +77,9 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(replace_mm_exe_file)			\
 	X(access_remote_vm)			\
 	X(kernel_clone)				\
+	X(alloc_pid)				\
+	X(free_pid)				\
+	X(change_pid)				\
 	X(current_save_fsgs)			\
 	X(copy_uabi_from_kernel_to_xstate)	\
 	X(ptrace_may_access)			\
@@ -137,7 +141,9 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	Z(futex_wait_restart)			\
 	Z(posix_cpu_nsleep_restart)		\
 	Z(alarm_timer_nsleep_restart)		\
-	Z(hrtimer_wakeup)
+	Z(hrtimer_wakeup)			\
+	Z(tty_read)				\
+	Z(hung_up_tty_read)
 
 #define CKPT_KSYM_DECLARE(name)		\
 	DECLARE_STATIC_CALL(ckpt_sc_##name, name);

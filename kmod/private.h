@@ -72,6 +72,14 @@ struct ckpt_request {
 	u32 portid;
 };
 
+/* restart: sessions and groups; written by the process that has the turn */
+struct ckpt_groups {
+	struct pid *sid, *pgrp;		/* the caller's */
+	u32 root_pid, root_sid, root_pgid;
+	bool foreground;		/* the root's group had the terminal */
+	struct list_head ghosts;
+};
+
 struct ckpt_ctx {
 	refcount_t refs;
 	bool restart;
@@ -121,6 +129,8 @@ struct ckpt_ctx {
 	/* mm/: address spaces whose pages are still to be written */
 	struct list_head mms;
 	bool no_snapshot;		/* some is read while the tasks are stopped */
+
+	struct ckpt_groups groups;	/* task/group.c */
 
 	/* restart.c */
 	struct list_head joined;

@@ -111,6 +111,7 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("thread", "tids, masks, stacks, robust lists, rseq, names, times"),
 	HANDLED("cred", "user and group ids, capabilities, securebits"),
 	HANDLED("sched", "policy, nice, priority, deadline, affinity"),
+	HANDLED("ghost", "sessions and groups whose leader has ended or is outside of the tree"),
 	HANDLED("signal", "handlers, masks, queues with siginfo, job-control stop"),
 	HANDLED("timer", "interval timers, POSIX timers"),
 	HANDLED("limits", "resource limits and usage"),

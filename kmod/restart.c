@@ -677,12 +677,15 @@ static int ckpt_wait_zombies(struct ckpt_ctx *ctx)
 /* lets the threads run, or makes them die; none uses the operation afterwards */
 static void ckpt_let_go(struct ckpt_ctx *ctx, int err)
 {
-	if (err)
+	if (err) {
 		ckpt_fail(ctx, err);
-	else
+	} else {
+		ckpt_groups_foreground(ctx);
 		WRITE_ONCE(ctx->stage, CKPT_STAGE_GO);
+	}
 	wake_up_all(&ctx->task_wq);
 	wait_event(ctx->wq, !READ_ONCE(ctx->nrunning));
+	ckpt_groups_end(ctx);
 	ckpt_objhash_free(ctx);
 }
 
@@ -697,6 +700,7 @@ void ckpt_restart(struct ckpt_ctx *ctx)
 	enum ckpt_stage stage;
 	int err;
 
+	ckpt_groups_begin(ctx);
 	err = ckpt_objhash_init(ctx);
 	if (!err)
 		err = ckpt_phase(ctx, "joining");

@@ -88,10 +88,12 @@ const (
 
 // Constants of the header.
 const (
-	genlVersion = 1
-	FlagKill    = 0x1 // kill the tasks once the image is complete
-	FlagStop    = 0x2 // leave them stopped, as SIGSTOP does
-	FlagCheck   = 0x4 // capture, write nothing, release
-	FlagStopped = 0x8 // restart: leave the tasks stopped
-	FlagAll     = 0xf
+	genlVersion    = 1
+	FlagKill       = 0x1  // kill the tasks once the image is complete
+	FlagStop       = 0x2  // leave them stopped, as SIGSTOP does
+	FlagCheck      = 0x4  // capture, write nothing, release
+	FlagStopped    = 0x8  // restart: leave the tasks stopped
+	FlagShellJob   = 0x10 // restart: in the caller's session, on its terminal
+	FlagForeground = 0x20 // and the caller, who waits, hands the terminal on
+	FlagAll        = 0x3f
 )

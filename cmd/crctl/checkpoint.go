@@ -19,6 +19,7 @@ type saveOptions struct {
 	timeout   time.Duration
 	quiet     bool
 	allowLeak []string
+	job       bool
 	output    string
 	kill      bool
 	stop      bool
@@ -47,7 +48,8 @@ func (o *saveOptions) common(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long the processes may take to park")
 	fs.BoolVar(&o.quiet, "quiet", false, "no progress")
 	fs.StringArrayVar(&o.allowLeak, "allow-leak", nil,
-		"accept that resources of this `KIND` are shared with processes that are not saved; may be repeated")
+		"leave files behind that are of this `KIND` and cannot be saved, or are shared with processes that are not saved; may be repeated")
+	fs.BoolVar(&o.job, "shell-job", false, "the processes are a job of a shell, whose terminal is left behind")
 }
 
 func (o *saveOptions) checkSave(args []string) error {
@@ -69,6 +71,9 @@ func (o *saveOptions) checkSave(args []string) error {
 func (o *saveOptions) checkCommon() error {
 	if o.timeout <= 0 {
 		return usagef("--timeout %v is not positive", o.timeout)
+	}
+	if o.job {
+		o.allowLeak = append(o.allowLeak, "tty")
 	}
 	if err := o.target.check(); err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 )
 
 // taskFlags are the flags of TREE that this crctl knows how to make.
-const taskFlags = image.TaskZombie | image.TaskGhost
+const taskFlags = image.TaskZombie | image.TaskTTY | image.TaskForeground
 
 // fits tells what of an image's head does not fit this machine. The kernel
 // compares the vDSO and the features of the processor itself.

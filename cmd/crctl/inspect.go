@@ -147,7 +147,7 @@ type processJSON struct {
 	Comm     string         `json:"comm"`
 	Threads  uint32         `json:"threads"`
 	Zombie   bool           `json:"zombie,omitempty"`
-	Ghost    bool           `json:"ghost,omitempty"`
+	Terminal bool           `json:"terminal,omitempty"`
 	Children []*processJSON `json:"children,omitempty"`
 }
 
@@ -155,7 +155,7 @@ func treeJSON(head *image.Head) *processJSON {
 	all := make(map[uint32]*processJSON, len(head.Tasks))
 	for _, t := range head.Tasks {
 		p := &processJSON{PID: t.PID, PGID: t.PGID, SID: t.SID, Comm: image.CString(t.Comm[:]), Threads: t.Nthreads,
-			Zombie: t.Flags&image.TaskZombie != 0, Ghost: t.Flags&image.TaskGhost != 0}
+			Zombie: t.Flags&image.TaskZombie != 0, Terminal: t.Flags&image.TaskTTY != 0}
 		all[t.PID] = p
 		if parent := all[t.PPID]; parent != nil {
 			parent.Children = append(parent.Children, p)

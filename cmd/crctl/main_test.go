@@ -251,7 +251,7 @@ func TestPidConflicts(t *testing.T) {
 		}
 		return h
 	}
-	err := checkPids(head(1, uint32(os.Getpid()), 1<<22-1))
+	err := checkPids(head(1, uint32(os.Getpid()), 1<<22-1), false)
 	text := fmt.Sprint(err)
 	for _, want := range []string{"pid 1 () is taken by process 1", "taken by crctl itself", "beyond kernel.pid_max"} {
 		if !strings.Contains(text, want) && (want != "beyond kernel.pid_max" || readInt("/proc/sys/kernel/pid_max") < 1<<22) {
@@ -261,7 +261,7 @@ func TestPidConflicts(t *testing.T) {
 	if codeOf(err) != exitRefused {
 		t.Errorf("exit code %d", codeOf(err))
 	}
-	if err := checkPids(head(uint32(freePid()))); err != nil {
+	if err := checkPids(head(uint32(freePid())), false); err != nil {
 		t.Errorf("a free pid: %v", err)
 	}
 }

@@ -30,6 +30,10 @@ func (r pidRange) overlaps(o pidRange) bool { return r.first <= o.last && o.firs
 func wanted(head *image.Head) (pids map[int]bool, span pidRange) {
 	pids = make(map[int]bool, len(head.Tasks))
 	span.first = int(head.Tasks[0].PID)
+	for _, g := range ghosts(head) {
+		pids[g.id] = true
+		span.first, span.last = min(span.first, g.id), max(span.last, g.id)
+	}
 	for _, t := range head.Tasks {
 		pid, last := int(t.PID), int(t.PID)
 		pids[pid] = true
@@ -41,9 +45,76 @@ func wanted(head *image.Head) (pids map[int]bool, span pidRange) {
 	return pids, span
 }
 
+// ghost is a session or a process group whose leader is not in the tree.
+type ghost struct {
+	id, pid int // its number, and one of its processes
+	session int // of a process group: what it belongs to
+}
+
+// ghosts lists them, each once. 0 is outside of the pid namespace.
+func ghosts(head *image.Head) []ghost {
+	seen := map[int]bool{0: true}
+	for _, t := range head.Tasks {
+		seen[int(t.PID)] = true
+	}
+	var list []ghost
+	add := func(id, pid, session int) {
+		if !seen[id] {
+			list = append(list, ghost{id, pid, session})
+		}
+		seen[id] = true
+	}
+	for _, t := range head.Tasks {
+		add(int(t.SID), int(t.PID), 0)
+	}
+	for _, t := range head.Tasks {
+		add(int(t.PGID), int(t.PID), int(t.SID))
+	}
+	return list
+}
+
+// joined tells whether the caller's session has this ghost, so that the restart
+// can join it, or is to stand in for it.
+func (g ghost) joined(head *image.Head, job bool) bool {
+	root := head.Tasks[0]
+	if job && (g.id == int(root.SID) || g.id == int(root.PGID)) {
+		return true
+	}
+	own, err := unix.Getsid(0)
+	if err != nil {
+		return false
+	}
+	if g.session == 0 {
+		return g.id == own
+	}
+	for _, p := range groupMembers(g.id) {
+		if sid, err := unix.Getsid(p); err == nil {
+			return sid == own && g.session == own
+		}
+	}
+	return false
+}
+
+// groupMembers are the processes of a process group.
+func groupMembers(pgid int) []int {
+	var pids []int
+	names, _ := filepath.Glob("/proc/[0-9]*")
+	for _, n := range names {
+		pid, err := strconv.Atoi(filepath.Base(n))
+		if err != nil {
+			continue
+		}
+		if g, err := unix.Getpgid(pid); err == nil && g == pgid {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
 // checkPids lists the pids of the tree that are taken, with their owners.
-// Threads of crctl itself do not count: they can go away.
-func checkPids(head *image.Head) error {
+// Threads of crctl itself do not count: they can go away. job tells that the
+// root's session and group are to be the caller's.
+func checkPids(head *image.Head, job bool) error {
 	own := ownTids()
 	var errs errorList
 	limit := readInt("/proc/sys/kernel/pid_max")
@@ -60,6 +131,17 @@ func checkPids(head *image.Head) error {
 			errs = append(errs, refused(fmt.Errorf("pid %d (%s) is taken by %s; end it, or use --pidns",
 				pid, image.CString(t.Comm[:]), owner(pid))))
 		}
+	}
+	for _, g := range ghosts(head) {
+		if own[g.id] && g.id != os.Getpid() || !taken(g.id) || g.joined(head, job) {
+			continue
+		}
+		what := "session"
+		if g.session != 0 {
+			what = "process group"
+		}
+		errs = append(errs, refused(fmt.Errorf("%s %d of pid %d is taken by %s; "+
+			"use --shell-job to join that of crctl, or --pidns", what, g.id, g.pid, owner(g.id))))
 	}
 	return errs.orNil()
 }
@@ -88,9 +170,9 @@ func owner(pid int) string {
 // claimPids makes sure that the pids of the tree are free, of crctl's own
 // threads as well: Go always has some. Those that are in the way go by
 // executing crctl again, after the kernel was told to give out other ids.
-func claimPids(head *image.Head, src *source) error {
+func claimPids(head *image.Head, src *source, job bool) error {
 	pids, span := wanted(head)
-	err := checkPids(head)
+	err := checkPids(head, job)
 	last := readInt(lastPidFile)
 	near := span.overlaps(pidRange{last + 1, last + ownThreads})
 	conflict := false

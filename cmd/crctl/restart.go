@@ -27,6 +27,7 @@ type restartOptions struct {
 	root    string
 	stats   string
 	inherit []string
+	job     bool
 	timeout time.Duration
 }
 
@@ -41,6 +42,7 @@ func setupRestart(fs *pflag.FlagSet) func(context.Context, *env, []string) (int,
 	fs.StringVar(&o.stats, "stats", "", "write figures to this `FILE`, as JSON")
 	fs.StringArrayVar(&o.inherit, "inherit-fd", nil,
 		"the open descriptor FD replaces a file of the image, named by its object number or path (`FD=WHAT`); may be repeated")
+	fs.BoolVar(&o.job, "shell-job", false, "put the root into the session and on the terminal of crctl")
 	fs.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long the processes may take to join")
 	return func(ctx context.Context, e *env, args []string) (int, error) {
 		if err := o.check(args); err != nil {
@@ -56,6 +58,8 @@ func (o *restartOptions) check(args []string) error {
 		return usagef("restart takes no argument %q; name the image with -i", args[0])
 	case o.input == "":
 		return usagef("-i FILE is needed; \"-i -\" is the standard input")
+	case o.job && o.pidns:
+		return usagef("--shell-job and --pidns exclude each other: a session does not reach into a new pid namespace")
 	case o.timeout <= 0:
 		return usagef("--timeout %v is not positive", o.timeout)
 	}
@@ -91,7 +95,7 @@ func (o *restartOptions) restart(ctx context.Context, e *env) (int, error) {
 		return 0, err
 	}
 	if !o.pidns {
-		if err := claimPids(head, src); err != nil {
+		if err := claimPids(head, src, o.job); err != nil {
 			return 0, err
 		}
 	}
@@ -104,6 +108,12 @@ func (o *restartOptions) restart(ctx context.Context, e *env) (int, error) {
 	req := &netlinkapi.RestartRequest{
 		ImageFD: src.fd, Tasks: len(head.Tasks), LogFD: logFD, Timeout: o.timeout,
 		Inherit: inherit, OnEvent: show.event,
+	}
+	if o.job {
+		req.Flags |= netlinkapi.FlagShellJob
+		if !o.detach {
+			req.Flags |= netlinkapi.FlagForeground
+		}
 	}
 	req.StreamPos, req.StreamCRC = src.reader.Position()
 	if o.root != "" {
@@ -120,7 +130,20 @@ func (o *restartOptions) restart(ctx context.Context, e *env) (int, error) {
 	if o.detach {
 		return exitDone, nil
 	}
-	return waitRoot(run)
+	return waitRoot(run, newTerminal(o.jobGroup(head)))
+}
+
+// jobGroup is the process group of the root of a job, 0 if it is crctl's.
+func (o *restartOptions) jobGroup(head *image.Head) int {
+	if !o.job {
+		return 0
+	}
+	for _, t := range head.Tasks {
+		if t.PID == head.Tasks[0].PGID {
+			return int(t.PID)
+		}
+	}
+	return 0
 }
 
 // running is a restart that succeeded.
@@ -226,7 +249,7 @@ func joinErrors(first, second, same error) error {
 
 // spec is what the tree package makes of an image's head.
 func (o *restartOptions) spec(head *image.Head, s netlinkapi.Session) *tree.Spec {
-	spec := &tree.Spec{Join: s.JoinMessage, PIDNS: o.pidns, Root: o.root, Clock: clockOffsets(&head.Header)}
+	spec := &tree.Spec{Join: s.JoinMessage, PIDNS: o.pidns, Root: o.root, Stops: o.job, Clock: clockOffsets(&head.Header)}
 	for _, t := range head.Tasks {
 		spec.Tasks = append(spec.Tasks, tree.Task{
 			PID: int(t.PID), PPID: int(t.PPID), PGID: int(t.PGID), SID: int(t.SID), ExitSignal: int(t.ExitSignal),

@@ -48,7 +48,7 @@ func verify(ctx context.Context, in io.Reader, e *env) error {
 	}
 	if head := sum.Head; head != nil {
 		add(fits(head))
-		add(checkPids(head))
+		add(checkPids(head, false))
 		add(checkVDSO(&head.Header))
 		add(checkCPU(&head.Header))
 		add(v.checkFiles())

@@ -17,15 +17,21 @@ var forwarded = []os.Signal{
 
 // waitRoot waits for the root process and ends as it did: with its exit code,
 // or by the signal that killed it.
-func waitRoot(run *running) (int, error) {
+func waitRoot(run *running, tty *terminal) (int, error) {
 	sigs := make(chan os.Signal, 16)
 	signal.Notify(sigs, forwarded...)
 	defer signal.Stop(sigs)
 	for {
 		select {
 		case s := <-sigs:
+			if s == unix.SIGCONT {
+				tty.give()
+			}
 			forward(run.root, s)
+		case <-run.tree.Stopped:
+			tty.stop()
 		case ws := <-run.tree.Exited:
+			tty.take()
 			if ws.Signaled() {
 				dieBy(ws.Signal())
 				return 128 + int(ws.Signal()), nil

@@ -32,6 +32,7 @@ type Spec struct {
 	PIDNS bool                 // below an init in a new pid namespace
 	Root  string               // root directory of all of them, "": the caller's
 	Clock *ClockOffsets        // nil: the caller's clocks
+	Stops bool                 // Stopped tells of them
 }
 
 // ClockOffsets are added to the clocks of the caller's time namespace.
@@ -64,6 +65,8 @@ type Tree struct {
 	Failed <-chan *Failure
 	// Exited gets the wait status of the root when it ends, once.
 	Exited <-chan unix.WaitStatus
+	// Stopped tells that a signal has stopped the root, if Spec.Stops is set.
+	Stopped <-chan struct{}
 }
 
 // Create makes the processes. It returns when the root exists; the others make
@@ -100,8 +103,9 @@ func Create(s *Spec) (*Tree, error) {
 	}
 	failed := make(chan *Failure, len(s.Tasks)+1)
 	exited := make(chan unix.WaitStatus, 1)
-	go watch(s, r.pid, reports, failed, exited)
-	return &Tree{PID: r.pid, Failed: failed, Exited: exited}, nil
+	stopped := make(chan struct{}, 1)
+	go watch(s, r.pid, reports, failed, exited, stopped)
+	return &Tree{PID: r.pid, Failed: failed, Exited: exited, Stopped: stopped}, nil
 }
 
 // createOnThread does what has to be done on one thread.
@@ -171,7 +175,8 @@ var stageNames = map[int32]string{
 }
 
 // watch reads reports and waits for the child that Create made.
-func watch(s *Spec, pid int, reports io.ReadCloser, failed chan<- *Failure, exited chan<- unix.WaitStatus) {
+func watch(s *Spec, pid int, reports io.ReadCloser, failed chan<- *Failure, exited chan<- unix.WaitStatus,
+	stopped chan<- struct{}) {
 	rootStatus := make(chan unix.WaitStatus, 1)
 	go func() {
 		defer close(failed)
@@ -186,8 +191,16 @@ func watch(s *Spec, pid int, reports io.ReadCloser, failed chan<- *Failure, exit
 		}
 	}()
 	var ws unix.WaitStatus
+	options := unix.WALL
+	if s.Stops {
+		options |= unix.WUNTRACED
+	}
 	for {
-		_, err := unix.Wait4(pid, &ws, unix.WALL, nil)
+		_, err := unix.Wait4(pid, &ws, options, nil)
+		if err == nil && ws.Stopped() {
+			stopped <- struct{}{}
+			continue
+		}
 		if !errors.Is(err, unix.EINTR) {
 			break
 		}

@@ -4,6 +4,8 @@
 
 #include "../private.h"
 
+struct tty_struct;
+
 /* file.c: open files of any kind, and tables of descriptors */
 int ckpt_file_collect(struct ckpt_ctx *ctx, struct file *file,
 		      struct task_struct *task);
@@ -65,5 +67,6 @@ extern const struct ckpt_file_kind ckpt_file_inherit;
 bool ckpt_leak_allowed(struct ckpt_ctx *ctx, const char *kind);
 struct file *ckpt_inherit_take(struct ckpt_ctx *ctx, struct ckpt_in *in);
 int ckpt_inherit_unused(struct ckpt_ctx *ctx);
+struct tty_struct *ckpt_file_tty(struct file *file);
 
 #endif /* _CKPT_FILES_H */

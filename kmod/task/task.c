@@ -4,7 +4,7 @@
  * come: memory, descriptors, directories, limits, signals, timers, threads.
  * Refuses: namespaces other than the caller's, tracing, io_uring, SysV
  * semaphore undo, threads that do not share files or directories, a leader
- * that ended before its threads.
+ * that ended before its threads, a controlling terminal outside of the tree.
  * Locks: siglock and RCU for single fields; the threads are parked.
  */
 #include <linux/cgroup.h>
@@ -133,7 +133,7 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	ckpt_refuse_namespaces(ctx, task);
 	if (task->signal->tty && !ckpt_leak_allowed(ctx, "tty"))
 		ckpt_refuse(ctx, task, "tty",
-			    "has a controlling terminal; start it with setsid, or leave the terminal behind with --allow-leak tty");
+			    "has a controlling terminal that is outside of the tree; save it as a job of its shell with --shell-job, which the restart takes, too");
 	list_for_each_entry(t, &proc->threads, node)
 		ckpt_refuse_thread(ctx, t);
 	if (ckpt_obj_find(ctx, task->mm, CKPT_OBJ_MM) ||
@@ -167,31 +167,6 @@ static u32 ckpt_exit_code(struct ckpt_proc *proc)
 							 task->exit_code;
 }
 
-/*
- * A session or group that outlived its leader cannot be made by processes
- * that set their own: there is none left with its number.
- */
-static void ckpt_refuse_groups(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
-{
-	struct ckpt_proc *root = list_first_entry(&ctx->procs, struct ckpt_proc, node), *p;
-	pid_t sid = task_session_vnr(proc->leader), pgid = task_pgrp_vnr(proc->leader);
-	bool has_sid = sid == task_session_vnr(root->leader);
-	bool has_pgid = pgid == task_pgrp_vnr(root->leader);
-
-	if (proc->pid == sid && proc->pid == pgid)
-		return;
-	list_for_each_entry(p, &ctx->procs, node) {
-		has_sid |= p->pid == sid;
-		has_pgid |= p->pid == pgid;
-	}
-	if (!has_sid)
-		ckpt_refuse(ctx, proc->leader, "ghost",
-			    "is in session %d, whose leader has ended or is outside of the tree", sid);
-	if (!has_pgid)
-		ckpt_refuse(ctx, proc->leader, "ghost",
-			    "is in process group %d, whose leader has ended or is outside of the tree", pgid);
-}
-
 /* a zombie has nothing but how it ended and what it used */
 static int ckpt_zombie_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 {
@@ -206,6 +181,8 @@ static int ckpt_zombie_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	rec->pid = cpu_to_le32(proc->pid);
 	rec->nthreads = cpu_to_le32(1);
 	rec->flags = cpu_to_le32(CKPT_TASK_ZOMBIE);
+	rec->sid = cpu_to_le32(task_session_vnr(task));
+	rec->pgid = cpu_to_le32(task_pgrp_vnr(task));
 	rec->exit_signal = cpu_to_le32(task->exit_signal);
 	rec->exit_code = cpu_to_le32(ckpt_exit_code(proc));
 	err = ckpt_rusage_checkpoint(ctx, task);
@@ -226,8 +203,7 @@ void ckpt_task_tree_entry(struct ckpt_proc *proc, struct ckpt_tree_task *e, bool
 {
 	struct task_struct *task = proc->leader;
 
-	if (proc->zombie)
-		e->flags = cpu_to_le32(CKPT_TASK_ZOMBIE);
+	e->flags = cpu_to_le32((proc->zombie ? CKPT_TASK_ZOMBIE : 0) | ckpt_group_flags(proc));
 	e->exit_code = cpu_to_le32(ckpt_exit_code(proc));
 	e->pid = cpu_to_le32(proc->pid);
 	e->ppid = cpu_to_le32(root ? 0 : task_tgid_vnr(rcu_dereference_raw(task->real_parent)));
@@ -269,7 +245,6 @@ int ckpt_task_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	struct ckpt_task *rec;
 	int err;
 
-	ckpt_refuse_groups(ctx, proc);
 	if (!t)
 		return ckpt_zombie_checkpoint(ctx, proc);
 	/* refused when it was collected */
@@ -285,6 +260,9 @@ int ckpt_task_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	rec->mm = cpu_to_le32(proc->mm_ref);
 	rec->files = cpu_to_le32(proc->files_ref);
 	rec->fs = cpu_to_le32(proc->fs_ref);
+	rec->flags = cpu_to_le32(ckpt_group_flags(proc));
+	rec->sid = cpu_to_le32(task_session_vnr(proc->leader));
+	rec->pgid = cpu_to_le32(task_pgrp_vnr(proc->leader));
 	rec->exit_signal = cpu_to_le32(proc->leader->exit_signal);
 	rec->oom_score_adj = cpu_to_le32(sig->oom_score_adj);
 	rec->oom_score_adj_min = cpu_to_le32(sig->oom_score_adj_min);
@@ -338,9 +316,13 @@ int ckpt_task_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in
 	const struct ckpt_task *rec = (const void *)in->fixed;
 	s32 adj = le32_to_cpu(rec->oom_score_adj);
 	s32 min = le32_to_cpu(rec->oom_score_adj_min);
+	int err;
 
 	if (le32_to_cpu(rec->exit_signal) > _NSIG)
 		return ckpt_bad(ctx, in, "its exit signal is out of range");
+	err = ckpt_group_apply(ctx, in);
+	if (err)
+		return err;
 	if (le32_to_cpu(rec->flags) & CKPT_TASK_ZOMBIE) {
 		if (le32_to_cpu(rec->exit_code) > 0xffff)
 			return ckpt_bad(ctx, in, "its exit code is out of range");

@@ -14,6 +14,13 @@ int ckpt_task_end(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 int ckpt_task_empty(struct ckpt_ctx *ctx);
 struct ckpt_thread *ckpt_proc_thread(struct ckpt_proc *proc);
 
+/* group.c: sessions and process groups */
+u32 ckpt_group_flags(struct ckpt_proc *proc);
+void ckpt_groups_begin(struct ckpt_ctx *ctx);
+void ckpt_groups_end(struct ckpt_ctx *ctx);
+int ckpt_group_apply(struct ckpt_ctx *ctx, struct ckpt_in *in);
+void ckpt_groups_foreground(struct ckpt_ctx *ctx);
+
 /* thread.c: threads */
 int ckpt_thread_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t, u32 seccomp_shared);
 int ckpt_thread_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);

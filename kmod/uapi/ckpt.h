@@ -135,7 +135,9 @@ enum ckpt_inherit {
 #define CKPT_F_STOP	0x2	/* leave them stopped, as SIGSTOP does */
 #define CKPT_F_CHECK	0x4	/* capture, write nothing, release */
 #define CKPT_F_STOPPED	0x8	/* restart: leave the tasks stopped */
-#define CKPT_F_ALL	0xf
+#define CKPT_F_SHELL_JOB 0x10	/* restart: in the caller's session, on its terminal */
+#define CKPT_F_FOREGROUND 0x20	/* and the caller, who waits, hands the terminal on */
+#define CKPT_F_ALL	0x3f
 
 enum ckpt_kind_status {
 	CKPT_KIND_HANDLED = 1,

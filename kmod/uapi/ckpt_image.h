@@ -128,7 +128,8 @@ struct ckpt_tree {
 
 /* flags of struct ckpt_tree_task */
 #define CKPT_TASK_ZOMBIE	0x1
-#define CKPT_TASK_GHOST		0x2	/* only there for its pid: session or group */
+#define CKPT_TASK_TTY		0x2	/* has a controlling terminal */
+#define CKPT_TASK_FOREGROUND	0x4	/* its group has that terminal */
 #define CKPT_TASK_SHARE_FILES	0x10	/* with the parent */
 #define CKPT_TASK_SHARE_FS	0x20
 #define CKPT_TASK_SHARE_MM	0x40
@@ -174,7 +175,9 @@ struct ckpt_task {
 	__le32 oom_score_adj_min;
 	__le32 sig_flags;	/* CKPT_SIG_* */
 	__le32 stop_signal;	/* of a job-control stop, 0: its parent has seen it */
-	__le32 tty;		/* objref of the controlling terminal */
+	__le32 tty;		/* objref of the controlling terminal, 0: left behind */
+	__le32 sid;		/* session and group, 0: outside of the pid namespace */
+	__le32 pgid;
 	__le32 pad;
 };
 
@@ -532,8 +535,10 @@ struct ckpt_file_inherit {
 	__le32 mode;		/* S_IF* */
 	__le32 rdev_major;
 	__le32 rdev_minor;
-	__le32 pad;
+	__le32 flags;		/* CKPT_INHERIT_* */
 };
+
+#define CKPT_INHERIT_TTY	0x1	/* the controlling terminal of some process */
 
 struct ckpt_file_pipe {
 	struct ckpt_file f;	/* f.inode: the PIPE */
