@@ -32,6 +32,7 @@ func goStructs() map[string]reflect.Type {
 	add("ckpt_sigact", Sigact{})
 	add("ckpt_seccomp_filter", SeccompFilter{})
 	add("ckpt_run", Run{})
+	add("ckpt_same_run", SameRun{})
 	add("ckpt_fd", FD{})
 	add("ckpt_file", File{})
 	add("ckpt_epoll_watch", EpollWatch{})

@@ -351,8 +351,10 @@ type VMA struct {
 	Kind          uint32 `json:"kind"`           // CKPT_VMAK_*
 	MempolicyMode uint32 `json:"mempolicy_mode"` // MPOL_* with MPOL_F_*, 0: none
 	HugeSize      uint64 `json:"huge_size"`
-	ParentMM      uint32 `json:"parent_mm" ckpt:"objref"` // objref of the mm it shares COW pages with, 0: none
+	AnonRoot      uint32 `json:"anon_root"` // number of its family of forked mappings, 0: of none
 	MaskBytes     uint32 `json:"mask_bytes"`
+	Anon          uint32 `json:"anon"` // number of its part in the family
+	Pad           uint32 `json:"pad"`
 }
 
 // Pages is struct ckpt_pages of ckpt_image.h.
@@ -368,6 +370,20 @@ type Run struct {
 	Start  uint64 `json:"start"` // virtual address, or offset in the object
 	Npages uint32 `json:"npages"`
 	Flags  uint32 `json:"flags"`
+}
+
+// Same is struct ckpt_same of ckpt_image.h.
+type Same struct {
+	N         uint32 `json:"n"` // 1 to 4096
+	EntrySize uint32 `json:"entry_size"`
+}
+
+// SameRun is struct ckpt_same_run of ckpt_image.h.
+type SameRun struct {
+	Start  uint64 `json:"start"`            // virtual address
+	From   uint64 `json:"from"`             // virtual address in the other one
+	MM     uint32 `json:"mm" ckpt:"objref"` // objref of the other one
+	Npages uint32 `json:"npages"`
 }
 
 // Shmem is struct ckpt_shmem of ckpt_image.h.
@@ -781,6 +797,7 @@ const (
 	TypeMMEnd        Type = 0x202
 	TypePages        Type = 0x203 // followed by page data
 	TypeShmem        Type = 0x204 // object: a shmem inode
+	TypeSame         Type = 0x205 // pages of an MM that another one has, too
 	TypeFdtable      Type = 0x300 // object
 	TypeFS           Type = 0x301 // object: cwd, root, umask
 	TypeFilePath     Type = 0x310 // regular file, directory, device, O_PATH
@@ -838,6 +855,7 @@ var kinds = map[Type]Kind{
 	TypeMMEnd:        {Name: "MM_END", New: nil},
 	TypePages:        {Name: "PAGES", New: func() any { return new(Pages) }},
 	TypeShmem:        {Name: "SHMEM", New: func() any { return new(Shmem) }, Object: true},
+	TypeSame:         {Name: "SAME", New: func() any { return new(Same) }},
 	TypeFdtable:      {Name: "FDTABLE", New: func() any { return new(Fdtable) }, Object: true},
 	TypeFS:           {Name: "FS", New: func() any { return new(FS) }, Object: true},
 	TypeFilePath:     {Name: "FILE_PATH", New: func() any { return new(FilePath) }, Object: true},

@@ -50,7 +50,7 @@ func isFile(t Type) bool { return strings.HasPrefix(t.String(), "FILE_") }
 
 // refTypes tells what a field may refer to, by its name in ckpt_image.h.
 var refTypes = map[string]func(Type) bool{
-	"mm": is(TypeMM), "parent_mm": is(TypeMM), "files": is(TypeFdtable), "fs": is(TypeFS),
+	"mm": is(TypeMM), "files": is(TypeFdtable), "fs": is(TypeFS),
 	"cred": is(TypeCred), "seccomp": is(TypeSeccomp), "tty": is(TypeTTY),
 	"peer": is(TypeUnix), "listener": is(TypeUnix), "sender": is(TypeUnix),
 	"exe": isFile, "file": func(t Type) bool { return isFile(t) || t == TypeShmem },
@@ -68,6 +68,8 @@ func (r *Record) Entries() ([]any, error) {
 		return entries[Sigact](r.Var, f.N, f.EntrySize)
 	case *Pages:
 		return entries[Run](r.Var, f.Nruns, runSize)
+	case *Same:
+		return entries[SameRun](r.Var, f.N, f.EntrySize)
 	}
 	return nil, nil
 }
@@ -96,6 +98,7 @@ var varLengths = map[Type]func(*Record) uint64{
 	TypeSeccomp:    filtersLength,
 	TypeMempolicy:  func(r *Record) uint64 { return uint64(r.Fixed.(*Mempolicy).MaskBytes) },
 	TypeMM:         func(r *Record) uint64 { return uint64(r.Fixed.(*MM).AuxvBytes) },
+	TypeSame:       func(r *Record) uint64 { f := r.Fixed.(*Same); return uint64(f.N) * uint64(f.EntrySize) },
 	TypeFdtable:    func(r *Record) uint64 { f := r.Fixed.(*Fdtable); return uint64(f.N) * uint64(f.EntrySize) },
 	TypeUnix:       func(r *Record) uint64 { f := r.Fixed.(*Unix); return uint64(f.AddrLen) + uint64(f.PathLen) },
 	TypeFS:         func(r *Record) uint64 { f := r.Fixed.(*FS); return uint64(f.CwdLen) + uint64(f.RootLen) },

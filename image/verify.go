@@ -105,7 +105,7 @@ func (v *verifier) record(rec *Record) {
 		v.problem(rec, "unknown type of record; it takes a newer crctl")
 		return
 	}
-	if v.inPages && rec.Kind() != TypePages && rec.Kind() != TypeTail && rec.Kind() != TypeError {
+	if v.inPages && rec.Kind() != TypePages && rec.Kind() != TypeSame && rec.Kind() != TypeTail && rec.Kind() != TypeError {
 		v.problem(rec, "stands after page data")
 	}
 	if rec.Kind() != TypeTask {
@@ -160,7 +160,7 @@ var orderChecks = map[Type]func(*verifier, *Record){
 	TypeTree:   func(v *verifier, r *Record) { v.problem(r, "a second one") },
 	TypeTask:   (*verifier).beginTask, TypeTaskEnd: (*verifier).endTask, TypeThread: (*verifier).thread,
 	TypeMM: (*verifier).beginMM, TypeVMA: (*verifier).vma, TypeMMEnd: (*verifier).endMM,
-	TypePages: (*verifier).pages, TypeTail: (*verifier).tail, TypeError: (*verifier).failed,
+	TypePages: (*verifier).pages, TypeSame: (*verifier).same, TypeTail: (*verifier).tail, TypeError: (*verifier).failed,
 }
 
 func (v *verifier) beginTask(rec *Record) {
@@ -255,6 +255,27 @@ func (v *verifier) pages(rec *Record) {
 	}
 	if t := v.objects[rec.Objref]; t != TypeMM && t != TypeShmem {
 		v.problem(rec, "is about object %d, which has no pages", rec.Objref)
+	}
+}
+
+func (v *verifier) same(rec *Record) {
+	v.inPages = true
+	if v.task != nil || v.mm != nil {
+		v.problem(rec, "inside a TASK or an MM")
+	}
+	if t := v.objects[rec.Objref]; t != TypeMM {
+		v.problem(rec, "is about object %d, which is not an MM", rec.Objref)
+	}
+	page := uint64(v.sum.Head.Header.PageSize)
+	runs, _ := rec.Entries() // checkShape tells
+	for _, e := range runs {
+		r := e.(*SameRun)
+		switch {
+		case r.Npages == 0 || r.Start%page != 0 || r.From%page != 0:
+			v.problem(rec, "run of %d pages at %#x, from %#x", r.Npages, r.Start, r.From)
+		case r.MM == rec.Objref:
+			v.problem(rec, "the run at %#x is from the same MM", r.Start)
+		}
 	}
 }
 

@@ -184,6 +184,13 @@ typedef struct file_lease ckpt_lease_t;
 	inode_owner_or_capable(mnt_idmap(mnt), inode)
 #endif
 
+/* false only of a page that is mapped once */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define ckpt_page_mapped_often(page)	(page_mapcount(page) > 1)
+#else
+#define ckpt_page_mapped_often(page)	(folio_mapcount(page_folio(page)) > 1)
+#endif
+
 #ifdef VM_DROPPABLE
 #define CKPT_VM_DROPPABLE	VM_DROPPABLE
 #else

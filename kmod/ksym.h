@@ -44,6 +44,7 @@
 
 /* prototypes that no header a module can include declares */
 int anon_vma_fork(struct vm_area_struct *vma, struct vm_area_struct *pvma);
+int anon_vma_clone(struct vm_area_struct *dst, struct vm_area_struct *src);
 void unlink_anon_vmas(struct vm_area_struct *vma);
 int map_vdso_once(const struct vdso_image *image, unsigned long addr);
 int copy_uabi_from_kernel_to_xstate(struct fpstate *fpstate, const void *kbuf,
@@ -67,6 +68,8 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(vm_area_free)				\
 	X(vma_dup_policy)			\
 	X(anon_vma_fork)			\
+	X(anon_vma_clone)			\
+	X(__anon_vma_prepare)			\
 	X(unlink_anon_vmas)			\
 	X(copy_page_range)			\
 	X(flush_tlb_mm_range)			\

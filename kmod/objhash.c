@@ -62,6 +62,7 @@ int ckpt_objhash_init(struct ckpt_ctx *ctx)
 
 	INIT_LIST_HEAD(&ctx->obj_list);
 	xa_init(&ctx->refs_xa);
+	xa_init(&ctx->anons);
 	if (!ctx->restart)
 		err = rhashtable_init(&ctx->objs, &ckpt_obj_params);
 	ctx->objs_ready = !err;

@@ -129,6 +129,8 @@ struct ckpt_ctx {
 	/* mm/: address spaces whose pages are still to be written */
 	struct list_head mms;
 	bool no_snapshot;		/* some is read while the tasks are stopped */
+	struct ckpt_cow *cow;		/* same.c: pages that are stored once for several */
+	struct xarray anons;		/* cow.c: families of mappings, at restart */
 
 	struct ckpt_groups groups;	/* task/group.c */
 
@@ -280,6 +282,7 @@ enum ckpt_obj_type {
 	CKPT_OBJ_PID,
 	CKPT_OBJ_TTY,
 	CKPT_OBJ_UNIX,		/* an AF_UNIX socket */
+	CKPT_OBJ_ANON,		/* an anon_vma; the number is in no record's header */
 };
 
 struct ckpt_obj {

@@ -58,6 +58,7 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	{ REC(VMA, ckpt_vma) },
 	{ MARK(MM_END) },
 	{ REC(PAGES, ckpt_pages) },
+	{ REC(SAME, ckpt_same) },
 	{ REC(SHMEM, ckpt_shmem), .read = ckpt_shmem_read },
 
 	/* files/ */
@@ -130,6 +131,7 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	REFUSED("syscall-dispatch", "system call user dispatch"),
 	HANDLED("mm", "layout, heap and stack that grow, vDSO, mlockall, membarrier, THP and KSM settings"),
 	HANDLED("anon", "private memory, also in swap, in huge pages, or without access"),
+	HANDLED("cow", "private memory shared since a fork: stored once, shared again"),
 	HANDLED("vma", "file mappings, private and shared; mlock, madvise, names, protection keys"),
 	HANDLED("mempolicy", "NUMA policy of threads and of private mappings; refused: of shared memory, home nodes"),
 	HANDLED("shmem", "shared anonymous memory, memfd with seals; refused: used outside of the tree"),

@@ -374,6 +374,8 @@ static int ckpt_joined_turn(struct ckpt_ctx *ctx, struct ckpt_joined *joined)
 
 	if (in->type == CKPT_REC_TASK)
 		return ckpt_joined_read(ctx, joined, in);
+	if (in->type == CKPT_REC_SAME)
+		return ckpt_same_fill(ctx, joined, in);
 	return ckpt_mm_fill(ctx, joined, in);
 }
 
@@ -553,7 +555,7 @@ static int ckpt_coordinate_pages(struct ckpt_ctx *ctx, struct ckpt_in *in)
 
 	if (obj && obj->type == CKPT_OBJ_MM)
 		return ckpt_give_turn(ctx, obj->ptr, in);
-	if (obj && obj->type == CKPT_OBJ_INODE)
+	if (obj && obj->type == CKPT_OBJ_INODE && in->type == CKPT_REC_PAGES)
 		err = ckpt_shmem_fill(ctx, obj, in);
 	else
 		err = ckpt_bad(ctx, in, "refers to no memory");
@@ -600,7 +602,7 @@ static int ckpt_coordinate(struct ckpt_ctx *ctx)
 			break;
 		if (in->type == CKPT_REC_TASK) {
 			err = ckpt_coordinate_task(ctx, in);
-		} else if (in->type == CKPT_REC_PAGES) {
+		} else if (in->type == CKPT_REC_PAGES || in->type == CKPT_REC_SAME) {
 			err = ckpt_coordinate_pages(ctx, in);
 		} else {
 			if (kind->read)
@@ -686,6 +688,7 @@ static void ckpt_let_go(struct ckpt_ctx *ctx, int err)
 	wake_up_all(&ctx->task_wq);
 	wait_event(ctx->wq, !READ_ONCE(ctx->nrunning));
 	ckpt_groups_end(ctx);
+	ckpt_cow_free(ctx);
 	ckpt_objhash_free(ctx);
 }
 

@@ -136,6 +136,8 @@ int ckpt_mm_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref)
 		return -EINTR;
 	for_each_vma(vmi, vma) {
 		err = ckpt_vma_collect(ctx, task, vma);
+		if (!err)
+			err = ckpt_cow_collect(ctx, task, save, vma);
 		if (err)
 			break;
 	}
@@ -451,6 +453,8 @@ int ckpt_mm_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 		if (!err)
 			err = ckpt_vma_restart(ctx, vma);
 		if (!err)
+			err = ckpt_cow_link(ctx, joined, vma);
+		if (!err)
 			err = ckpt_mm_keep(rt, vma);
 		if (err) {
 			ckpt_in_free(vma);
@@ -508,6 +512,7 @@ int ckpt_mm_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 
 	if (!mm)
 		return 0;
+	ckpt_cow_late();
 	for (i = 0; i < mm->nvmas; i++) {
 		err = ckpt_vma_late(ctx, mm->vmas[i]);
 		if (err)

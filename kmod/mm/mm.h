@@ -6,12 +6,16 @@
 
 struct ckpt_obj;
 
+/* mappings that page data cannot be for */
+#define CKPT_VM_NOFILL	(VM_MAYSHARE | VM_PFNMAP | VM_IO | VM_MIXEDMAP | VM_HUGETLB)
+
 /* an address space whose pages are still to be written */
 struct ckpt_mm_save {
 	struct list_head node;		/* of ctx->mms */
 	struct mm_struct *mm;		/* referenced */
 	struct mm_struct *snap;		/* its pages at the capture, or NULL: mm is at rest */
 	u32 objref;
+	bool shares;			/* pages with another one, since a fork */
 	/* shared memory: its inode object and, unless at rest, a copy */
 	struct file *file;
 	struct list_head copies;
@@ -46,9 +50,35 @@ int ckpt_pages_check(struct ckpt_ctx *ctx, struct ckpt_in *in, u64 limit);
 int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 		 struct ckpt_in *in);
 struct ckpt_batch;
+int ckpt_pages_write(struct ckpt_ctx *ctx, struct mm_struct *mm,
+		     struct ckpt_batch *b);
 int ckpt_batch_add(struct ckpt_batch *b, u64 start, struct page *page);
 int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b);
 void ckpt_batch_put(struct ckpt_batch *b);
+
+/* cow.c: mappings that share pages since a fork */
+int ckpt_cow_collect(struct ckpt_ctx *ctx, struct task_struct *task,
+		     struct ckpt_mm_save *save, struct vm_area_struct *vma);
+void ckpt_cow_ids(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
+		  struct ckpt_vma *rec);
+int ckpt_cow_link(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
+		  struct ckpt_in *in);
+void ckpt_cow_late(void);
+void ckpt_cow_free(struct ckpt_ctx *ctx);
+int ckpt_lock_both(struct mm_struct *mm);
+void ckpt_unlock_both(struct mm_struct *mm);
+
+/* same.c: those pages */
+int ckpt_cow_begin(struct ckpt_ctx *ctx);
+void ckpt_cow_end(struct ckpt_ctx *ctx);
+void ckpt_cow_note(struct ckpt_ctx *ctx, const struct ckpt_batch *b);
+int ckpt_cow_match(struct ckpt_ctx *ctx, struct ckpt_batch *b);
+unsigned long ckpt_cow_skip(struct ckpt_ctx *ctx, unsigned int *at,
+			    unsigned long start, unsigned long *end);
+int ckpt_cow_same(struct ckpt_ctx *ctx, struct ckpt_mm_save *save,
+		  struct ckpt_batch *b);
+int ckpt_same_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
+		   struct ckpt_in *in);
 
 /* shmem.c: shared memory and memfd */
 extern const struct ckpt_file_kind ckpt_file_shmem;
@@ -65,6 +95,8 @@ struct ckpt_batch {
 	struct ckpt_run runs[CKPT_PAGES_MAX];
 	u32 npages, nruns;
 	u32 objref;
+	bool shares;		/* notes where its pages are stored */
+	bool matching;		/* looks for those that are, stores none */
 };
 
 #endif /* _CKPT_MM_H */

@@ -55,14 +55,19 @@ void ckpt_batch_put(struct ckpt_batch *b)
 	b->nruns = 0;
 }
 
-/* writes and empties a batch */
+/* writes, or looks for, and empties a batch */
 int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b)
 {
 	int err = 0;
 
-	if (b->npages)
+	if (b->npages && b->matching) {
+		err = ckpt_cow_match(ctx, b);
+	} else if (b->npages) {
 		err = ckpt_write_pages(ctx, b->objref, b->runs, b->nruns,
 				       b->pages, b->npages);
+		if (!err && b->shares)
+			ckpt_cow_note(ctx, b);
+	}
 	ckpt_batch_put(b);
 	return err;
 }
@@ -85,7 +90,8 @@ static int ckpt_walk_page(struct ckpt_walk *w, struct vm_area_struct *vma,
 	int full = 0;
 
 	/* of a file's private mapping only what was written is ours */
-	if (page && PageAnon(page) && (vma->vm_file || !ckpt_page_is_zero(page))) {
+	if (page && PageAnon(page) &&
+	    (vma->vm_file || w->b->matching || !ckpt_page_is_zero(page))) {
 		get_page(page);
 		full = ckpt_batch_add(w->b, addr, page);
 	}
@@ -186,12 +192,21 @@ static int ckpt_swap_in(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	return err;
 }
 
-static int ckpt_pages_write(struct ckpt_ctx *ctx, struct mm_struct *mm,
-			    struct ckpt_batch *b)
+/**
+ * ckpt_pages_write() - write the pages of an address space at rest
+ * @ctx: the checkpoint
+ * @mm: the address space
+ * @b: an empty batch, which tells what is done with the pages
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_pages_write(struct ckpt_ctx *ctx, struct mm_struct *mm,
+		     struct ckpt_batch *b)
 {
 	struct vm_area_struct *vma;
 	struct ckpt_walk w = { .b = b };
-	unsigned long end;
+	unsigned long end, skip;
+	unsigned int run = 0;
 	int err, ret;
 
 	for (;;) {
@@ -207,6 +222,12 @@ static int ckpt_pages_write(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		}
 		w.next = max(w.next, vma->vm_start);
 		end = vma->vm_end;
+		skip = b->matching ? 0 : ckpt_cow_skip(ctx, &run, w.next, &end);
+		if (skip) {
+			mmap_read_unlock(mm);
+			w.next = skip;
+			continue;
+		}
 		ret = K(walk_page_range)(mm, w.next, end, &ckpt_walk_ops, &w);
 		if (!ret && !w.swap_pages)
 			w.next = end;
@@ -313,21 +334,34 @@ int ckpt_mm_write(struct ckpt_ctx *ctx)
 	b = kvzalloc(sizeof(*b), GFP_KERNEL);
 	if (!b)
 		return -ENOMEM;
+	err = ckpt_cow_begin(ctx);
+	if (err) {
+		kvfree(b);
+		return err;
+	}
 	list_for_each_entry_safe(save, next, &ctx->mms, node) {
 		b->objref = save->objref;
-		if (save->file)
+		b->shares = save->shares;
+		if (save->file) {
 			err = ckpt_shmem_write(ctx, save, b);
-		else
-			err = ckpt_pages_write(ctx, save->snap ? save->snap : save->mm, b);
+		} else {
+			err = ckpt_cow_same(ctx, save, b);
+			if (!err)
+				err = ckpt_pages_write(ctx, save->snap ? save->snap : save->mm, b);
+		}
 		if (err)
 			break;
-		/* the application stops paying for its copy-on-write as soon as can be */
-		if (save->snap) {
+		/*
+		 * The application stops paying for its copy-on-write as soon as
+		 * can be: when no other is to be compared with it.
+		 */
+		if (save->snap && !save->shares) {
 			mmput(save->snap);
 			save->snap = NULL;
 		}
 	}
 	ckpt_batch_put(b);
+	ckpt_cow_end(ctx);
 	kvfree(b);
 	return err;
 }
@@ -449,7 +483,7 @@ int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 			mmap_read_lock(current->mm);
 			vma = find_vma(current->mm, addr);
 			if (!vma || vma->vm_start > addr ||
-			    vma->vm_flags & (VM_MAYSHARE | VM_PFNMAP | VM_IO | VM_MIXEDMAP | VM_HUGETLB)) {
+			    vma->vm_flags & CKPT_VM_NOFILL) {
 				mmap_read_unlock(current->mm);
 				return ckpt_bad(ctx, in, "a page is outside of private memory");
 			}

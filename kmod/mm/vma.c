@@ -192,6 +192,7 @@ int ckpt_vma_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task,
 	rec->end = cpu_to_le64(vma->vm_end);
 	rec->flags = cpu_to_le64(flags);
 	rec->pkey = cpu_to_le32(vma_pkey(vma));
+	ckpt_cow_ids(ctx, vma, rec);
 	if (name)
 		memcpy(rec + 1, name->name, len);
 	if (ckpt_vma_is_vdso(vma)) {

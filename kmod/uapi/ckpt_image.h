@@ -9,7 +9,7 @@
  * writer may append fields to a fixed part: a reader takes the fields it
  * knows and skips the rest, and reads those that are missing as zero.
  *
- *	HEADER TREE object... (TASK ... TASK_END)... PAGES... TAIL
+ *	HEADER TREE object... (TASK ... TASK_END)... (PAGES | SAME)... TAIL
  *
  * An object (hdr.objref != 0) stands before whatever refers to it; only MM,
  * FDTABLE and FS stand among the records of the TASK that refers to them. An image
@@ -63,6 +63,7 @@ enum ckpt_rec {
 	CKPT_REC_MM_END		= 0x202,
 	CKPT_REC_PAGES		= 0x203,	/* followed by page data */
 	CKPT_REC_SHMEM		= 0x204,	/* object: a shmem inode */
+	CKPT_REC_SAME		= 0x205,	/* pages of an MM that another one has, too */
 
 	CKPT_REC_FDTABLE	= 0x300,	/* object */
 	CKPT_REC_FS		= 0x301,	/* object: cwd, root, umask */
@@ -425,8 +426,10 @@ struct ckpt_vma {
 	__le32 kind;		/* CKPT_VMAK_* */
 	__le32 mempolicy_mode;	/* MPOL_* with MPOL_F_*, 0: none */
 	__le64 huge_size;
-	__le32 parent_mm;	/* objref of the mm it shares COW pages with, 0: none */
+	__le32 anon_root;	/* number of its family of forked mappings, 0: of none */
 	__le32 mask_bytes;
+	__le32 anon;		/* number of its part in the family */
+	__le32 pad;
 };
 
 #define CKPT_VMA_READ		0x00001
@@ -474,6 +477,23 @@ struct ckpt_run {
 	__le64 start;		/* virtual address, or offset in the object */
 	__le32 npages;
 	__le32 flags;
+};
+
+/*
+ * Pages of an MM (hdr.objref) that are shared copy-on-write with others since a
+ * fork. They are stored in the PAGES of another MM, which stand before this.
+ * Variable: n entries of entry_size. Stands before the PAGES of its own MM.
+ */
+struct ckpt_same {
+	__le32 n;		/* 1 to 4096 */
+	__le32 entry_size;
+};
+
+struct ckpt_same_run {
+	__le64 start;		/* virtual address */
+	__le64 from;		/* virtual address in the other one */
+	__le32 mm;		/* objref of the other one */
+	__le32 npages;
 };
 
 /* variable: name without NUL. Content follows in PAGES. */
