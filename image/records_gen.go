@@ -85,7 +85,7 @@ type Task struct {
 	TTY            uint32 `json:"tty" ckpt:"objref"` // objref of the controlling terminal, 0: left behind
 	SID            uint32 `json:"sid"`               // session and group, 0: outside of the pid namespace
 	PGID           uint32 `json:"pgid"`
-	Pad            uint32 `json:"pad"`
+	Sighand        uint32 `json:"sighand" ckpt:"objref"` // objref; mm, files, fs and this may be another process's
 }
 
 // Thread is struct ckpt_thread_rec of ckpt_image.h.
@@ -702,6 +702,7 @@ const (
 	SyscallFutex          = 5
 	SyscallCPUNanosleep   = 6
 	SyscallAlarmNanosleep = 7
+	SyscallVfork          = 8 // until the child with the tid arg[0] runs a program
 	MMTHPDisable          = 0x1
 	MMKSM                 = 0x2 // PR_SET_MEMORY_MERGE
 	MMMDWE                = 0x4 // PR_SET_MDWE
@@ -783,7 +784,7 @@ const (
 	TypeFPU          Type = 0x104
 	TypeCred         Type = 0x105 // object
 	TypeSched        Type = 0x106
-	TypeSigaction    Type = 0x107
+	TypeSigaction    Type = 0x107 // object
 	TypeSigpending   Type = 0x108 // of the process or of a thread
 	TypeTimers       Type = 0x109 // interval timers
 	TypePosixTimer   Type = 0x10a
@@ -841,7 +842,7 @@ var kinds = map[Type]Kind{
 	TypeFPU:          {Name: "FPU", New: func() any { return new(FPU) }},
 	TypeCred:         {Name: "CRED", New: func() any { return new(Cred) }, Object: true},
 	TypeSched:        {Name: "SCHED", New: func() any { return new(Sched) }},
-	TypeSigaction:    {Name: "SIGACTION", New: func() any { return new(Sigaction) }},
+	TypeSigaction:    {Name: "SIGACTION", New: func() any { return new(Sigaction) }, Object: true},
 	TypeSigpending:   {Name: "SIGPENDING", New: func() any { return new(Sigpending) }},
 	TypeTimers:       {Name: "TIMERS", New: func() any { return new(Timers) }},
 	TypePosixTimer:   {Name: "POSIX_TIMER", New: func() any { return new(PosixTimer) }},

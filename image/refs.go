@@ -51,7 +51,7 @@ func isFile(t Type) bool { return strings.HasPrefix(t.String(), "FILE_") }
 // refTypes tells what a field may refer to, by its name in ckpt_image.h.
 var refTypes = map[string]func(Type) bool{
 	"mm": is(TypeMM), "files": is(TypeFdtable), "fs": is(TypeFS),
-	"cred": is(TypeCred), "seccomp": is(TypeSeccomp), "tty": is(TypeTTY),
+	"sighand": is(TypeSigaction), "cred": is(TypeCred), "seccomp": is(TypeSeccomp), "tty": is(TypeTTY),
 	"peer": is(TypeUnix), "listener": is(TypeUnix), "sender": is(TypeUnix),
 	"exe": isFile, "file": func(t Type) bool { return isFile(t) || t == TypeShmem },
 }

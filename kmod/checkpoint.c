@@ -89,6 +89,8 @@ static int ckpt_capture(struct ckpt_ctx *ctx)
 	err = ckpt_unix_collect(ctx);
 	if (!err)
 		err = ckpt_files_leaks(ctx);
+	if (!err)
+		err = ckpt_share_leaks(ctx);
 	if (err)
 		return err;
 

@@ -191,6 +191,32 @@ typedef struct file_lease ckpt_lease_t;
 #define ckpt_page_mapped_often(page)	(folio_mapcount(page_folio(page)) > 1)
 #endif
 
+/* functions for ksym.h that only some kernels have */
+#ifdef CONFIG_SCHED_MM_CID
+#define CKPT_KSYM_COMPAT(X)	X(sched_mm_cid_before_execve) X(sched_mm_cid_after_execve)
+#define ckpt_mm_cid_leave()	K(sched_mm_cid_before_execve)(current)
+#define ckpt_mm_cid_enter()	K(sched_mm_cid_after_execve)(current)
+#else
+#define CKPT_KSYM_COMPAT(X)
+#define ckpt_mm_cid_leave()	do { } while (0)
+#define ckpt_mm_cid_enter()	do { } while (0)
+#endif
+
+/* the current task counts some pages for itself till it leaves its memory */
+static inline void ckpt_sync_rss(struct mm_struct *mm)
+{
+#ifdef SPLIT_RSS_COUNTING
+	int i;
+
+	for (i = 0; i < NR_MM_COUNTERS; i++) {
+		if (current->rss_stat.count[i])
+			atomic_long_add(current->rss_stat.count[i], &mm->rss_stat.count[i]);
+		current->rss_stat.count[i] = 0;
+	}
+	current->rss_stat.events = 0;
+#endif
+}
+
 #ifdef VM_DROPPABLE
 #define CKPT_VM_DROPPABLE	VM_DROPPABLE
 #else

@@ -40,6 +40,7 @@
 #include <linux/syscalls.h>
 #include <asm/syscall.h>
 #include <asm/tlbflush.h>
+#include <asm/mmu_context.h>
 #include <asm/vdso.h>
 
 /* prototypes that no header a module can include declares */
@@ -60,6 +61,12 @@ long do_restart_poll(struct restart_block *rb);
 long futex_wait_restart(struct restart_block *rb);
 long posix_cpu_nsleep_restart(struct restart_block *rb);
 long alarm_timer_nsleep_restart(struct restart_block *rb);
+
+#ifdef CONFIG_MEMCG
+#define CKPT_KSYM_MEMCG(X) X(mm_update_next_owner)
+#else
+#define CKPT_KSYM_MEMCG(X)
+#endif
 
 /* X(name): functions, with the prototype that a header or the above gives */
 #define CKPT_KSYM_FUNCS(X)			\
@@ -120,6 +127,12 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(seccomp_get_metadata)			\
 	X(update_rlimit_cpu)			\
 	X(send_sigqueue)			\
+	X(switch_mm)				\
+	X(membarrier_update_current_mm)		\
+	CKPT_KSYM_MEMCG(X)			\
+	CKPT_KSYM_COMPAT(X)			\
+	X(free_fs_struct)			\
+	X(__cleanup_sighand)			\
 	X(x64_sys_call)
 
 /* Y(type, name): data */

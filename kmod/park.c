@@ -8,7 +8,7 @@
  * and once a tick those that fell asleep since. A call that restarts by itself is woken and goes on later. The
  * others (epoll_wait, semop, sigtimedwait, partial reads and writes ...) would
  * return EINTR or a short count, so their threads stay asleep: they are parked
- * in place. If one of them wakes meanwhile it parks before user mode, and what
+ * in place, as is a parent in vfork(). If one of them wakes meanwhile it parks before user mode, and what
  * was captured is captured again (ckpt_parked_moved).
  *
  * From the moment that all are at rest until they are captured (ctx->capturing)
@@ -74,15 +74,17 @@ static void ckpt_thread_state(struct ckpt_thread *t, enum ckpt_park_state state)
 		wake_up(&ctx->wq);
 }
 
-/* borrows its parent's address space until it execs: the parent waits for that */
-static bool ckpt_in_vfork(void)
+/* borrows the address space of a parent outside of the tree until it execs */
+static bool ckpt_in_vfork(struct ckpt_ctx *ctx)
 {
+	struct task_struct *parent;
 	bool borrowed;
 
 	if (!READ_ONCE(current->vfork_done))
 		return false;
 	rcu_read_lock();
-	borrowed = READ_ONCE(rcu_dereference(current->real_parent)->mm) == current->mm;
+	parent = rcu_dereference(current->real_parent);
+	borrowed = READ_ONCE(parent->mm) == current->mm && !ckpt_proc_has(ctx, parent);
 	rcu_read_unlock();
 	return borrowed;
 }
@@ -119,6 +121,15 @@ static void ckpt_park_fn(struct callback_head *work)
 	struct ckpt_ctx *ctx = t->ctx;
 
 	/*
+	 * The newest work runs first: let those behind it close their files, or
+	 * these would be open, but in no table.
+	 */
+	if (!t->last && !t->nested && !(current->flags & PF_EXITING)) {
+		t->last = true;
+		if (!task_work_add(current, work, TWA_RESUME))
+			return;
+	}
+	/*
 	 * A call that was cut short to park is finished afterwards. When a
 	 * signal is pending as well the application has to see it.
 	 */
@@ -134,7 +145,7 @@ static void ckpt_park_fn(struct callback_head *work)
 		ckpt_thread_die(t);
 	} else if (READ_ONCE(ctx->released)) {
 		/* came too late: nothing to wait for */
-	} else if (ckpt_in_vfork()) {
+	} else if (ckpt_in_vfork(ctx)) {
 		ckpt_thread_state(t, CKPT_LATER);
 	} else {
 		ckpt_arch_save_current();
@@ -185,6 +196,8 @@ static bool ckpt_queue_work(struct ckpt_thread *t)
 	t->in_place = false;
 	t->cut_short = false;
 	t->nested = false;
+	t->last = false;
+	t->vfork = 0;
 	t->done = 0;
 	refcount_inc(&t->refs);
 	ckpt_ctx_get(t->ctx);
@@ -273,6 +286,18 @@ static struct ckpt_proc *ckpt_proc_find(struct ckpt_ctx *ctx,
 			found = proc;
 	spin_unlock(&ckpt_busy_lock);
 	return found;
+}
+
+/**
+ * ckpt_proc_has() - whether a process is one of the tree
+ * @ctx: the checkpoint
+ * @task: any of its threads, which does not go away meanwhile
+ *
+ * Return: true if it is known, as all are when the tree is parked.
+ */
+bool ckpt_proc_has(struct ckpt_ctx *ctx, const struct task_struct *task)
+{
+	return ckpt_proc_find(ctx, task);
 }
 
 /* takes a process for this checkpoint, unless another one has it */
@@ -412,12 +437,64 @@ static unsigned long ckpt_switches(const struct task_struct *task)
 	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
 }
 
+static bool ckpt_asleep_in(struct task_struct *task, unsigned int states)
+{
+	return (READ_ONCE(task->__state) & states) &&
+	       !smp_load_acquire(&task->on_cpu) && !READ_ONCE(task->on_rq);
+}
+
 static bool ckpt_asleep(struct task_struct *task)
 {
-	unsigned int state = READ_ONCE(task->__state);
+	return ckpt_asleep_in(task, TASK_INTERRUPTIBLE | __TASK_STOPPED);
+}
 
-	return (state & (TASK_INTERRUPTIBLE | __TASK_STOPPED)) &&
-	       !smp_load_acquire(&task->on_cpu) && !READ_ONCE(task->on_rq);
+/* whether @task sleeps until @child runs a program or ends */
+static bool ckpt_waits_for(struct task_struct *task, struct task_struct *child)
+{
+	struct swait_queue *wait;
+	bool waits = false;
+
+	if (!READ_ONCE(child->vfork_done))
+		return false;
+	/* while it is set the one who waits has not gone on */
+	task_lock(child);
+	if (child->vfork_done) {
+		raw_spin_lock_irq(&child->vfork_done->wait.lock);
+		list_for_each_entry(wait, &child->vfork_done->wait.task_list, task_list)
+			waits |= wait->task == task;
+		raw_spin_unlock_irq(&child->vfork_done->wait.lock);
+	}
+	task_unlock(child);
+	return waits;
+}
+
+/* the child of the tree that a thread waits for in vfork(), or 0 */
+static pid_t ckpt_vfork_child(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+
+	if (!(READ_ONCE(task->__state) & TASK_WAKEKILL) ||
+	    !ckpt_asleep_in(task, TASK_UNINTERRUPTIBLE))
+		return 0;
+	list_for_each_entry(proc, &ctx->procs, node)
+		list_for_each_entry(t, &proc->threads, node)
+			if (ckpt_waits_for(task, t->task))
+				return task_pid_vnr(t->task);
+	return 0;
+}
+
+/* a thread that sleeps in place needs no more to be done to it */
+static void ckpt_stay(struct ckpt_thread *t, unsigned long switches, pid_t vfork)
+{
+	spin_lock(&t->ctx->lock);
+	if (t->state == CKPT_QUEUED) {
+		ckpt_set_state(t, CKPT_IN_PLACE);
+		t->in_place = true;
+		t->switches = switches;
+		t->vfork = vfork;
+	}
+	spin_unlock(&t->ctx->lock);
 }
 
 /* deals with a thread that has not come by itself */
@@ -425,18 +502,17 @@ static void ckpt_nudge(struct ckpt_thread *t)
 {
 	struct task_struct *task = t->task;
 	unsigned long switches = ckpt_switches(task);
+	pid_t vfork = ckpt_vfork_child(t->ctx, task);
 
+	if (vfork) {
+		ckpt_stay(t, switches, vfork);
+		return;
+	}
 	if (!ckpt_asleep(task))
 		return;
 	if ((READ_ONCE(task->__state) & __TASK_STOPPED) ||
 	    ckpt_arch_sleeps_in_place(task)) {
-		spin_lock(&t->ctx->lock);
-		if (t->state == CKPT_QUEUED) {
-			ckpt_set_state(t, CKPT_IN_PLACE);
-			t->in_place = true;
-			t->switches = switches;
-		}
-		spin_unlock(&t->ctx->lock);
+		ckpt_stay(t, switches, 0);
 		return;
 	}
 	if (ckpt_arch_can_rest(task))
@@ -475,7 +551,7 @@ static void ckpt_name_laggards(struct ckpt_ctx *ctx)
 				ckpt_err(ctx, -EBUSY,
 					 "task %d (%s) cannot be stopped: %s in system call %d, state %#x; try again later or with a longer --timeout",
 					 task_pid_vnr(t->task), t->task->comm,
-					 t->state == CKPT_LATER ? "a vfork child before its exec" : "busy",
+					 t->state == CKPT_LATER ? "a vfork child before its exec, whose parent is outside of the tree" : "busy",
 					 ckpt_arch_syscall_nr(t->task),
 					 READ_ONCE(t->task->__state));
 }
@@ -549,6 +625,11 @@ static void ckpt_forget_gone(struct ckpt_ctx *ctx)
 			if (t->state != CKPT_GONE || t->task == proc->leader)
 				continue;
 			ckpt_thread_del(t);
+		}
+		/* released between the two searches */
+		if (list_empty(&proc->threads)) {
+			ckpt_proc_del(proc);
+			continue;
 		}
 		/* its parent has taken the status */
 		t = list_first_entry(&proc->threads, struct ckpt_thread, node);
@@ -645,10 +726,12 @@ bool ckpt_parked_moved(struct ckpt_ctx *ctx)
 			if (!t->in_place)
 				continue;
 			if (READ_ONCE(t->state) != CKPT_IN_PLACE ||
-			    !ckpt_asleep(t->task) ||
+			    !ckpt_asleep_in(t->task, t->vfork ? TASK_UNINTERRUPTIBLE :
+					    TASK_INTERRUPTIBLE | __TASK_STOPPED) ||
 			    ckpt_switches(t->task) != t->switches) {
 				spin_lock(&ctx->lock);
 				t->in_place = false;
+				t->vfork = 0;
 				if (t->state == CKPT_IN_PLACE)
 					ckpt_set_state(t, CKPT_QUEUED);
 				spin_unlock(&ctx->lock);

@@ -36,6 +36,7 @@
 
 struct ckpt_ctx;
 struct ckpt_proc;
+struct ckpt_vfork;
 struct net;
 struct genl_info;
 
@@ -205,6 +206,8 @@ struct ckpt_thread {
 	bool cut_short;			/* was woken in a call that can be finished */
 	u64 done;			/* bytes of that call which are done */
 	bool nested;			/* parks inside of ckpt_park_resume() */
+	bool last;			/* all other works have been run */
+	pid_t vfork;			/* in place: waits for this child in vfork() */
 };
 
 struct ckpt_proc {
@@ -216,7 +219,7 @@ struct ckpt_proc {
 	pid_t pid, ppid;
 	unsigned int nthreads;
 	bool zombie;
-	u32 mm_ref, files_ref, fs_ref;
+	u32 mm_ref, files_ref, fs_ref, sighand_ref;
 };
 
 int ckpt_park(struct ckpt_ctx *ctx);
@@ -227,6 +230,7 @@ void ckpt_kill(struct ckpt_ctx *ctx, int sig);
 void ckpt_procs_free(struct ckpt_ctx *ctx);
 void ckpt_sleep_times(struct ckpt_ctx *ctx);
 bool ckpt_park_nested(u64 done);
+bool ckpt_proc_has(struct ckpt_ctx *ctx, const struct task_struct *task);
 
 /* ---- checkpoint.c, restart.c: the two operations ---- */
 
@@ -333,6 +337,7 @@ struct ckpt_rt {
 	unsigned int nrecs, cap;
 	struct ckpt_in **recs;
 	struct ckpt_resume resume;
+	struct ckpt_vfork *vfork;	/* task/share.c */
 };
 
 /* one process that is being restored */
@@ -348,6 +353,7 @@ struct ckpt_joined {
 	u64 cpu_ns;		/* CPU time of all its threads, living and dead */
 	struct list_head threads;
 	struct ckpt_mm_rt *mm;		/* mm/mm.c */
+	struct ckpt_joined *mm_from;	/* whose memory it shares; its own mm is NULL */
 };
 
 /* ---- registry.c: the kinds ---- */

@@ -110,6 +110,8 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("regs", "general, x87, SSE, AVX, AVX-512 registers, PKRU, segment bases"),
 	HANDLED("syscall", "interrupted system calls go on with the time that was left"),
 	HANDLED("thread", "tids, masks, stacks, robust lists, rseq, names, times"),
+	HANDLED("share", "memory, descriptors, directories, handlers of several processes, vfork"),
+	REFUSED("io-context", "an I/O context of several tasks (CLONE_IO)"),
 	HANDLED("cred", "user and group ids, capabilities, securebits"),
 	HANDLED("sched", "policy, nice, priority, deadline, affinity"),
 	HANDLED("ghost", "sessions and groups whose leader has ended or is outside of the tree"),

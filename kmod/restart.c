@@ -40,6 +40,7 @@ static void ckpt_rt_free(struct ckpt_rt *rt)
 	for (i = 0; i < rt->nrecs; i++)
 		ckpt_in_free(rt->recs[i]);
 	kvfree(rt->recs);
+	ckpt_vfork_free(rt->vfork);
 	kfree(rt);
 }
 
@@ -143,14 +144,16 @@ die_err:
 }
 
 /* the last act of a thread for the operation; what it resumes may take long */
-static void ckpt_left(struct ckpt_ctx *ctx, const struct ckpt_rt *rt)
+static void ckpt_left(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 {
 	struct ckpt_resume resume = {};
+	struct ckpt_vfork *vfork = NULL;
 	bool zombie = false;
 	u32 exit_code = 0;
 
 	if (rt && !fatal_signal_pending(current)) {
 		resume = rt->resume;
+		swap(vfork, rt->vfork);
 		zombie = rt->joined->zombie;
 		exit_code = rt->joined->exit_code;
 	}
@@ -162,7 +165,10 @@ static void ckpt_left(struct ckpt_ctx *ctx, const struct ckpt_rt *rt)
 	spin_unlock(&ctx->lock);
 	wake_up(&ctx->wq);
 	ckpt_ctx_put(ctx);
-	ckpt_arch_resume(&resume);
+	if (vfork)
+		ckpt_vfork_wait(vfork);
+	else
+		ckpt_arch_resume(&resume);
 	module_put(THIS_MODULE);
 	/* never comes back, so what follows the put is safe: see ckpt_exit() */
 	if (zombie)
@@ -251,7 +257,7 @@ static int ckpt_joined_complete(struct ckpt_ctx *ctx, struct ckpt_joined *joined
 				const struct ckpt_in *task)
 {
 	static const u16 process[] = {
-		CKPT_REC_SIGACTION, CKPT_REC_FDTABLE, CKPT_REC_FS, CKPT_REC_RLIMITS,
+		CKPT_REC_RLIMITS,
 	};
 	static const u16 thread[] = {
 		CKPT_REC_THREAD, CKPT_REC_REGS, CKPT_REC_FPU, CKPT_REC_SCHED,
@@ -278,14 +284,12 @@ static int ckpt_joined_complete(struct ckpt_ctx *ctx, struct ckpt_joined *joined
 			if (!ckpt_rt_has(rt, thread[i]))
 				missing = thread[i];
 	}
-	if (!joined->mm)
-		missing = CKPT_REC_MM;
 	if (missing)
 		return ckpt_err(ctx, -EBADMSG, "image offset %llu: TASK: process %u has no %s",
 				task->offset, joined->pid, ckpt_rec_name(missing));
 	if (nthreads != le32_to_cpu(rec->nthreads))
 		return ckpt_bad(ctx, task, "it counts another number of threads");
-	return 0;
+	return ckpt_share_restart(ctx, joined, task);
 }
 
 /* reads the records of one process, from TASK to TASK_END */

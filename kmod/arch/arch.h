@@ -20,9 +20,9 @@ void ckpt_arch_save_current(void);
  * itself: with the time that is left, or after the bytes that are done.
  */
 struct ckpt_resume {
-	u32 how;		/* CKPT_SYSCALL_LEFT or _REST; 0: nothing to resume */
+	u32 how;		/* CKPT_SYSCALL_LEFT, _REST or _VFORK; 0: nothing to resume */
 	u64 left_ns;
-	u64 done;
+	u64 done;		/* or the child of a vfork */
 };
 
 void ckpt_arch_resume(const struct ckpt_resume *resume);
@@ -46,6 +46,9 @@ int ckpt_arch_restart_fpu(struct ckpt_ctx *ctx, struct ckpt_in *in);
 int ckpt_arch_restart_regs(struct ckpt_ctx *ctx, struct ckpt_in *in);
 int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in,
 			      struct ckpt_resume *resume);
+
+/* the processor's part of giving the current task another memory; interrupts are off */
+void ckpt_arch_switch_mm(struct mm_struct *prev, struct mm_struct *next);
 
 /* fills in the processor's part of the HEADER */
 void ckpt_arch_header(struct ckpt_header *h);

@@ -353,7 +353,12 @@ static int ckpt_mm_exe(struct ckpt_ctx *ctx, struct ckpt_in *in, u32 ref)
 	return K(replace_mm_exe_file)(current->mm, file);
 }
 
-static int ckpt_mm_empty(void)
+/**
+ * ckpt_mm_empty() - unmap all that the current task has from its creator
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_mm_empty(void)
 {
 	int err;
 
@@ -533,7 +538,9 @@ int ckpt_mm_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
  */
 void ckpt_mm_dumpable(struct ckpt_rt *rt)
 {
-	if (rt->joined->mm)
+	const struct ckpt_joined *joined = rt->joined->mm_from ?: rt->joined;
+
+	if (joined->mm)
 		set_mask_bits(&current->mm->flags, MMF_DUMPABLE_MASK,
-			      (unsigned long)rt->joined->mm->dumpable);
+			      (unsigned long)joined->mm->dumpable);
 }

@@ -26,6 +26,7 @@ int ckpt_mm_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref);
 int ckpt_mm_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref);
 int ckpt_mm_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 		    struct ckpt_in *in);
+int ckpt_mm_empty(void);
 void ckpt_mm_rt_free(struct ckpt_joined *joined);
 int ckpt_mm_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt);
 void ckpt_mm_dumpable(struct ckpt_rt *rt);

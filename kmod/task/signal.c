@@ -29,14 +29,28 @@ void ckpt_signals_block(void)
 	spin_unlock_irq(&current->sighand->siglock);
 }
 
+int ckpt_sighand_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref)
+{
+	struct ckpt_obj *obj = ckpt_obj_add(ctx, task->sighand, CKPT_OBJ_SIGHAND, task, NULL);
+
+	if (!obj)
+		return -ENOMEM;
+	*ref = obj->objref;
+	return 0;
+}
+
 int ckpt_sigaction_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
+	struct ckpt_obj *obj = ckpt_obj_find(ctx, task->sighand, CKPT_OBJ_SIGHAND);
 	struct ckpt_sigaction *rec;
 	struct ckpt_sigact *a;
 	struct sigaction *sa;
 	int sig;
 
-	rec = ckpt_out(ctx, CKPT_REC_SIGACTION, 0, sizeof(*rec), _NSIG * sizeof(*a));
+	if (obj->written)
+		return 0;
+	obj->written = true;
+	rec = ckpt_out(ctx, CKPT_REC_SIGACTION, obj->objref, sizeof(*rec), _NSIG * sizeof(*a));
 	if (!rec)
 		return -ENOMEM;
 	rec->n = cpu_to_le32(_NSIG);

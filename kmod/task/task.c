@@ -9,6 +9,7 @@
  */
 #include <linux/cgroup.h>
 #include <linux/fdtable.h>
+#include <linux/iocontext.h>
 #include <linux/ipc_namespace.h>
 #include <linux/nsproxy.h>
 #include <linux/oom.h>
@@ -84,6 +85,7 @@ static bool ckpt_has_sem_undo(struct task_struct *task)
 static void ckpt_refuse_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 {
 	struct task_struct *task = t->task, *first = ckpt_proc_thread(t->proc)->task;
+	bool shared_io;
 
 	if (task->ptrace)
 		ckpt_refuse(ctx, task, "ptrace", "is traced; detach the tracer first");
@@ -95,6 +97,11 @@ static void ckpt_refuse_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 	if (ckpt_has_sem_undo(task))
 		ckpt_refuse(ctx, task, "sem-undo", "has SysV semaphore operations to undo (SEM_UNDO)");
 #endif
+	task_lock(task);
+	shared_io = task->io_context && atomic_read(&task->io_context->active_ref) > 1;
+	task_unlock(task);
+	if (shared_io)
+		ckpt_refuse(ctx, task, "io-context", "shares its I/O context (CLONE_IO)");
 	if (task->files != first->files || task->fs != first->fs)
 		ckpt_refuse(ctx, task, "unshared-thread",
 			    "does not share files or directories with the threads of its process");
@@ -136,12 +143,9 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 			    "has a controlling terminal that is outside of the tree; save it as a job of its shell with --shell-job, which the restart takes, too");
 	list_for_each_entry(t, &proc->threads, node)
 		ckpt_refuse_thread(ctx, t);
-	if (ckpt_obj_find(ctx, task->mm, CKPT_OBJ_MM) ||
-	    ckpt_obj_find(ctx, task->files, CKPT_OBJ_FILES) ||
-	    ckpt_obj_find(ctx, task->fs, CKPT_OBJ_FS))
-		return ckpt_refuse(ctx, task, "shared-process",
-				   "shares memory, descriptors or directories with another process (clone without CLONE_THREAD)");
-	err = ckpt_fdtable_collect(ctx, task, &proc->files_ref);
+	err = ckpt_sighand_collect(ctx, task, &proc->sighand_ref);
+	if (!err)
+		err = ckpt_fdtable_collect(ctx, task, &proc->files_ref);
 	if (!err)
 		err = ckpt_fs_collect(ctx, task, &proc->fs_ref);
 	if (!err)
@@ -263,6 +267,7 @@ int ckpt_task_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	rec->flags = cpu_to_le32(ckpt_group_flags(proc));
 	rec->sid = cpu_to_le32(task_session_vnr(proc->leader));
 	rec->pgid = cpu_to_le32(task_pgrp_vnr(proc->leader));
+	rec->sighand = cpu_to_le32(proc->sighand_ref);
 	rec->exit_signal = cpu_to_le32(proc->leader->exit_signal);
 	rec->oom_score_adj = cpu_to_le32(sig->oom_score_adj);
 	rec->oom_score_adj_min = cpu_to_le32(sig->oom_score_adj_min);

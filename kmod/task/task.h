@@ -33,6 +33,14 @@ int ckpt_fpu_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 int ckpt_syscall_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 void ckpt_thread_go(struct ckpt_ctx *ctx, struct ckpt_rt *rt);
 
+/* share.c: what processes share, and vfork() */
+int ckpt_share_leaks(struct ckpt_ctx *ctx);
+int ckpt_share_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
+		       const struct ckpt_in *task);
+int ckpt_vfork_restart(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in, u32 tid);
+void ckpt_vfork_wait(struct ckpt_vfork *v);
+void ckpt_vfork_free(struct ckpt_vfork *v);
+
 /* cred.c: credentials */
 int ckpt_cred_collect(struct ckpt_ctx *ctx, struct task_struct *task);
 int ckpt_cred_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
@@ -45,6 +53,7 @@ int ckpt_sched_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in
 
 /* signal.c: handlers, masks and queues of signals */
 void ckpt_signals_block(void);
+int ckpt_sighand_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref);
 int ckpt_sigaction_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task);
 int ckpt_sigaction_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 int ckpt_sigpending_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, bool shared);

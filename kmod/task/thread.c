@@ -385,7 +385,11 @@ int ckpt_fpu_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 
 int ckpt_syscall_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 {
-	return ckpt_arch_restart_syscall(ctx, in, &rt->resume);
+	int err = ckpt_arch_restart_syscall(ctx, in, &rt->resume);
+
+	if (!err && rt->resume.how == CKPT_SYSCALL_VFORK)
+		err = ckpt_vfork_restart(ctx, rt, in, rt->resume.done);
+	return err;
 }
 
 /**

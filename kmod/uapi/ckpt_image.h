@@ -48,7 +48,7 @@ enum ckpt_rec {
 	CKPT_REC_FPU		= 0x104,
 	CKPT_REC_CRED		= 0x105,	/* object */
 	CKPT_REC_SCHED		= 0x106,
-	CKPT_REC_SIGACTION	= 0x107,
+	CKPT_REC_SIGACTION	= 0x107,	/* object */
 	CKPT_REC_SIGPENDING	= 0x108,	/* of the process or of a thread */
 	CKPT_REC_TIMERS		= 0x109,	/* interval timers */
 	CKPT_REC_POSIX_TIMER	= 0x10a,
@@ -179,7 +179,7 @@ struct ckpt_task {
 	__le32 tty;		/* objref of the controlling terminal, 0: left behind */
 	__le32 sid;		/* session and group, 0: outside of the pid namespace */
 	__le32 pgid;
-	__le32 pad;
+	__le32 sighand;		/* objref; mm, files, fs and this may be another process's */
 };
 
 #define CKPT_SIG_SUBREAPER	0x1	/* is_child_subreaper */
@@ -365,6 +365,7 @@ struct ckpt_syscall {
 #define CKPT_SYSCALL_FUTEX	5
 #define CKPT_SYSCALL_CPU_NANOSLEEP 6
 #define CKPT_SYSCALL_ALARM_NANOSLEEP 7
+#define CKPT_SYSCALL_VFORK	8	/* until the child with the tid arg[0] runs a program */
 
 /* variable: node mask */
 struct ckpt_mempolicy {

@@ -254,3 +254,8 @@ int ckpt_arch_restart_fpu(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	kvfree(buf);
 	return err;
 }
+
+void ckpt_arch_switch_mm(struct mm_struct *prev, struct mm_struct *next)
+{
+	K(switch_mm)(prev, next, NULL);
+}

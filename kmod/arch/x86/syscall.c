@@ -195,6 +195,16 @@ int ckpt_arch_checkpoint_syscall(struct ckpt_ctx *ctx, struct ckpt_thread *t,
 
 	if (nr < 0)
 		return 0;
+	if (t->in_place && t->vfork) {
+		s = ckpt_out(ctx, CKPT_REC_SYSCALL, 0, sizeof(*s), 0);
+		if (!s)
+			return -ENOMEM;
+		r->ax = cpu_to_le64(t->vfork);
+		s->nr = cpu_to_le32(nr);
+		s->how = cpu_to_le32(CKPT_SYSCALL_VFORK);
+		s->arg[0] = cpu_to_le64(t->vfork);
+		return 0;
+	}
 	if (t->in_place && (READ_ONCE(task->__state) & TASK_INTERRUPTIBLE)) {
 		r->ax = cpu_to_le64(-ERESTARTNOINTR);
 		s = ckpt_out(ctx, CKPT_REC_SYSCALL, 0, sizeof(*s), 0);
@@ -314,6 +324,12 @@ int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in,
 			return ckpt_bad(ctx, in, "the system call has no rest");
 		resume->how = CKPT_SYSCALL_REST;
 		resume->done = le64_to_cpu(s->done);
+		return 0;
+	case CKPT_SYSCALL_VFORK:
+		if (le64_to_cpu(s->arg[0]) > PID_MAX_LIMIT)
+			return ckpt_bad(ctx, in, "a child is out of range");
+		resume->how = CKPT_SYSCALL_VFORK;
+		resume->done = le64_to_cpu(s->arg[0]);
 		return 0;
 	case CKPT_SYSCALL_NANOSLEEP:
 	case CKPT_SYSCALL_CPU_NANOSLEEP:
