@@ -40,6 +40,7 @@ func goStructs() map[string]reflect.Type {
 	add("ckpt_lock", Lock{})
 	add("ckpt_inotify_watch", InotifyWatch{})
 	add("ckpt_inotify_event", InotifyEvent{})
+	add("ckpt_ldisc", Ldisc{})
 	return all
 }
 

@@ -438,6 +438,54 @@ type FileInherit struct {
 	Flags     uint32 `json:"flags"` // CKPT_INHERIT_*
 }
 
+// Ldisc is struct ckpt_ldisc of ckpt_image.h.
+type Ldisc struct {
+	Read        uint32 `json:"read"`       // bytes not read
+	Canon       uint32 `json:"canon"`      // of them in whole lines
+	Commit      uint32 `json:"commit"`     // of them visible to readers of raw input
+	LineStart   uint32 `json:"line_start"` // bytes before, where the current line began
+	Echo        uint32 `json:"echo"`       // bytes not echoed
+	EchoCommit  uint32 `json:"echo_commit"`
+	EchoMark    uint32 `json:"echo_mark"`
+	Flip        uint32 `json:"flip"`      // bytes queued in the driver
+	Lookahead   uint32 `json:"lookahead"` // of them seen already for flow control
+	Column      uint32 `json:"column"`
+	CanonColumn uint32 `json:"canon_column"`
+	Flags       uint32 `json:"flags"` // CKPT_LDISC_*
+}
+
+// TTY is struct ckpt_tty of ckpt_image.h.
+type TTY struct {
+	Index     uint32    `json:"index"`   // of /dev/pts/
+	Flags     uint32    `json:"flags"`   // CKPT_TTY_*
+	Session   uint32    `json:"session"` // whose controlling terminal it is, 0: nobody's
+	Pgrp      uint32    `json:"pgrp"`    // the foreground process group
+	UID       uint32    `json:"uid"`     // of the slave's file
+	GID       uint32    `json:"gid"`
+	Mode      uint32    `json:"mode"`
+	Pktstatus uint32    `json:"pktstatus"` // TIOCPKT_* not read yet
+	Rows      uint16    `json:"rows"`
+	Cols      uint16    `json:"cols"`
+	Xpixel    uint16    `json:"xpixel"`
+	Ypixel    uint16    `json:"ypixel"`
+	Iflag     uint32    `json:"iflag"` // termios of the slave
+	Oflag     uint32    `json:"oflag"`
+	Cflag     uint32    `json:"cflag"`
+	Lflag     uint32    `json:"lflag"`
+	Ispeed    uint32    `json:"ispeed"`
+	Ospeed    uint32    `json:"ospeed"`
+	Cc        [32]uint8 `json:"cc"`
+	Master    Ldisc     `json:"master"`
+	Slave     Ldisc     `json:"slave"`
+}
+
+// FilePty is struct ckpt_file_pty of ckpt_image.h.
+type FilePty struct {
+	F     File   `json:"f"`     // f.inode: the TTY
+	Flags uint32 `json:"flags"` // CKPT_PTY_*
+	Pad   uint32 `json:"pad"`
+}
+
 // FilePipe is struct ckpt_file_pipe of ckpt_image.h.
 type FilePipe struct {
 	F        File   `json:"f"`         // f.inode: the PIPE
@@ -738,6 +786,20 @@ const (
 	ShmemHugetlb          = 0x4
 	ShmemSYSV             = 0x8
 	InheritTTY            = 0x1 // the controlling terminal of some process
+	LdiscLnext            = 0x1 // the next character is taken literally
+	LdiscErasing          = 0x2
+	LdiscPush             = 0x4
+	LdiscNoRoom           = 0x8
+	LdiscStopped          = 0x10 // output stopped, ^S
+	LdiscTcoStopped       = 0x20 // with TCOOFF
+	TTYLocked             = 0x1  // the slave cannot be opened
+	TTYPacket             = 0x2  // packet mode
+	TTYExclusive          = 0x4
+	TTYClosed             = 0x8  // the slave was open, and is no more
+	TTYHungup             = 0x10 // the master is closed
+	PtyMaster             = 0x1
+	PtyHungup             = 0x2 // this file is hung up
+	PtyDevTTY             = 0x4 // opened as /dev/tty
 	TimerfdArmed          = 0x1
 	TimerfdExpired        = 0x2 // a periodic one goes on when it is read
 	TimerfdCanceled       = 0x4 // the clock was set, nobody was told yet
@@ -868,11 +930,11 @@ var kinds = map[Type]Kind{
 	TypeFileEpoll:    {Name: "FILE_EPOLL", New: func() any { return new(FileEpoll) }, Object: true},
 	TypeFileInotify:  {Name: "FILE_INOTIFY", New: func() any { return new(FileInotify) }, Object: true},
 	TypeFilePidfd:    {Name: "FILE_PIDFD", New: func() any { return new(FilePidfd) }, Object: true},
-	TypeFilePty:      {Name: "FILE_PTY", New: func() any { return new(File) }, Object: true},
+	TypeFilePty:      {Name: "FILE_PTY", New: func() any { return new(FilePty) }, Object: true},
 	TypeFileInherit:  {Name: "FILE_INHERIT", New: func() any { return new(FileInherit) }, Object: true},
 	TypePipe:         {Name: "PIPE", New: func() any { return new(Pipe) }, Object: true},
 	TypeLocks:        {Name: "LOCKS", New: func() any { return new(Locks) }},
-	TypeTTY:          {Name: "TTY", New: nil, Object: true},
+	TypeTTY:          {Name: "TTY", New: func() any { return new(TTY) }, Object: true},
 	TypeUnlinked:     {Name: "UNLINKED", New: func() any { return new(Unlinked) }, Object: true},
 	TypeFileUnlinked: {Name: "FILE_UNLINKED", New: func() any { return new(FileUnlinked) }, Object: true},
 	TypeFileUnix:     {Name: "FILE_UNIX", New: func() any { return new(FileUnix) }, Object: true},

@@ -24,6 +24,7 @@
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/uaccess.h>
+#include <linux/devpts_fs.h>
 #include <linux/eventpoll.h>
 #include <linux/pagewalk.h>
 #include <linux/pid.h>
@@ -86,6 +87,7 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(map_vdso_once)			\
 	X(replace_mm_exe_file)			\
 	X(access_remote_vm)			\
+	X(devpts_mntget)			\
 	X(kernel_clone)				\
 	X(alloc_pid)				\
 	X(free_pid)				\
@@ -142,6 +144,7 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	Y(const struct file_operations, signalfd_fops)		\
 	Y(const struct file_operations, timerfd_fops)		\
 	Y(const struct file_operations, eventpoll_fops)		\
+	Y(const struct file_operations, hung_up_tty_fops)	\
 	Y(const struct file_operations, inotify_fops)		\
 	Y(const struct vdso_image, vdso_image_64)		\
 	Y(struct lsm_blob_sizes, landlock_blob_sizes)		\

@@ -306,6 +306,8 @@ struct ckpt_obj {
 	int (*late)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 	/* restart: after all late, starts what runs by itself */
 	int (*last)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+	/* restart: nothing can fail any more, the tasks are about to go */
+	void (*go)(struct ckpt_obj *obj);
 	/* restart: takes a DATA record */
 	int (*data)(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in);
 	void (*drop)(struct ckpt_obj *obj);	/* releases ptr and priv */

@@ -76,6 +76,8 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	{ REC(LOCKS, ckpt_locks), .read = ckpt_locks_read, .late = ckpt_locks_late },
 	{ REC(FILE_INOTIFY, ckpt_file_inotify), .read = ckpt_file_read },
 	{ REC(FILE_EPOLL, ckpt_file_epoll), .read = ckpt_file_read },
+	{ REC(TTY, ckpt_tty), .read = ckpt_tty_read },
+	{ REC(FILE_PTY, ckpt_file_pty), .read = ckpt_file_read },
 	{ REC(FILE_INHERIT, ckpt_file_inherit), .read = ckpt_file_read },
 	{ REC(FILE_PIPE, ckpt_file_pipe), .read = ckpt_file_read },
 
@@ -90,6 +92,7 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 const struct ckpt_file_kind * const ckpt_file_kinds[] = {
 	&ckpt_file_shmem,
 	&ckpt_file_pipe,
+	&ckpt_file_pty,
 	&ckpt_file_unlinked,
 	&ckpt_file_eventfd,
 	&ckpt_file_inotify,
@@ -180,7 +183,8 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	REFUSED("unix-path", "bound to a file that the caller does not reach"),
 	REFUSED("socket-filter", "BPF filters and maps of sockets"),
 	REFUSED("socket-option", "rare options of sockets"),
-	REFUSED("tty", "terminals, also a controlling one that is not open"),
+	HANDLED("pty", "pseudo terminals with both ends inside, controlling terminals, queues"),
+	REFUSED("tty", "other terminals, and those that are open outside"),
 	REFUSED("posix-timer", "POSIX timers on another process's CPU clock or a device's clock"),
 };
 

@@ -683,10 +683,15 @@ static int ckpt_wait_zombies(struct ckpt_ctx *ctx)
 /* lets the threads run, or makes them die; none uses the operation afterwards */
 static void ckpt_let_go(struct ckpt_ctx *ctx, int err)
 {
+	struct ckpt_obj *obj;
+
 	if (err) {
 		ckpt_fail(ctx, err);
 	} else {
 		ckpt_groups_foreground(ctx);
+		list_for_each_entry(obj, &ctx->obj_list, node)
+			if (obj->go)
+				obj->go(obj);
 		WRITE_ONCE(ctx->stage, CKPT_STAGE_GO);
 	}
 	wake_up_all(&ctx->task_wq);

@@ -108,6 +108,23 @@ struct ckpt_m_inotify_mark {
 	int wd;
 };
 
+/* drivers/tty/n_tty.c */
+struct ckpt_m_n_tty {
+	size_t read_head, commit_head, canon_head, echo_head, echo_commit, echo_mark;
+	DECLARE_BITMAP(char_map, 256);
+	unsigned long overrun_time;
+	int num_overrun;
+	bool no_room;
+	unsigned char lnext:1, erasing:1, raw:1, real_raw:1, icanon:1;
+	unsigned char push:1;
+	u8 read_buf[4096];
+	DECLARE_BITMAP(read_flags, 4096);
+	u8 echo_buf[4096];
+	size_t read_tail, line_start, lookahead_count;
+	unsigned int column, canon_column;
+	size_t echo_tail;
+};
+
 int ckpt_mirror_init(void);
 
 #endif /* _CKPT_FILES_MIRROR_H */

@@ -253,9 +253,9 @@ int ckpt_group_apply(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	write_unlock_irq(KD(tasklist_lock));
 	ghost_sid = NULL;
 	/* a terminal of the caller's session is inherited; no other can be */
-	if (sid != groups->sid || !(le32_to_cpu(rec->flags) & CKPT_TASK_TTY))
+	if (sid != groups->sid || rec->tty || !(le32_to_cpu(rec->flags) & CKPT_TASK_TTY))
 		ckpt_tty_drop();
-	if (le32_to_cpu(rec->flags) & CKPT_TASK_TTY && !current->signal->tty)
+	if (le32_to_cpu(rec->flags) & CKPT_TASK_TTY && !rec->tty && !current->signal->tty)
 		ckpt_log(ctx, "process %u has no controlling terminal any more; --shell-job gives it the caller's",
 			 me);
 out:

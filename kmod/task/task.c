@@ -4,7 +4,7 @@
  * come: memory, descriptors, directories, limits, signals, timers, threads.
  * Refuses: namespaces other than the caller's, tracing, io_uring, SysV
  * semaphore undo, threads that do not share files or directories, a leader
- * that ended before its threads, a controlling terminal outside of the tree.
+ * that ended before its threads.
  * Locks: siglock and RCU for single fields; the threads are parked.
  */
 #include <linux/cgroup.h>
@@ -138,9 +138,9 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 				   "its first thread has ended while others run");
 	task = t->task;
 	ckpt_refuse_namespaces(ctx, task);
-	if (task->signal->tty && !ckpt_leak_allowed(ctx, "tty"))
-		ckpt_refuse(ctx, task, "tty",
-			    "has a controlling terminal that is outside of the tree; save it as a job of its shell with --shell-job, which the restart takes, too");
+	err = ckpt_tty_collect(ctx, task);
+	if (err)
+		return err;
 	list_for_each_entry(t, &proc->threads, node)
 		ckpt_refuse_thread(ctx, t);
 	err = ckpt_sighand_collect(ctx, task, &proc->sighand_ref);
@@ -265,6 +265,7 @@ int ckpt_task_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	rec->files = cpu_to_le32(proc->files_ref);
 	rec->fs = cpu_to_le32(proc->fs_ref);
 	rec->flags = cpu_to_le32(ckpt_group_flags(proc));
+	rec->tty = cpu_to_le32(ckpt_tty_ref(ctx, proc->leader));
 	rec->sid = cpu_to_le32(task_session_vnr(proc->leader));
 	rec->pgid = cpu_to_le32(task_pgrp_vnr(proc->leader));
 	rec->sighand = cpu_to_le32(proc->sighand_ref);
@@ -359,6 +360,8 @@ int ckpt_task_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 	if (rt->joined->zombie)
 		return 0;
 	err = ckpt_mm_late(ctx, rt);
+	if (!err)
+		err = ckpt_tty_late(ctx, in);
 	if (!err)
 		err = ckpt_epoll_signals(ctx, rt->joined->pid);
 	return err;

@@ -561,6 +561,74 @@ struct ckpt_file_inherit {
 
 #define CKPT_INHERIT_TTY	0x1	/* the controlling terminal of some process */
 
+/* what an end of a terminal holds; positions count from the first byte not read */
+struct ckpt_ldisc {
+	__le32 read;		/* bytes not read */
+	__le32 canon;		/* of them in whole lines */
+	__le32 commit;		/* of them visible to readers of raw input */
+	__le32 line_start;	/* bytes before, where the current line began */
+	__le32 echo;		/* bytes not echoed */
+	__le32 echo_commit;
+	__le32 echo_mark;
+	__le32 flip;		/* bytes queued in the driver */
+	__le32 lookahead;	/* of them seen already for flow control */
+	__le32 column;
+	__le32 canon_column;
+	__le32 flags;		/* CKPT_LDISC_* */
+};
+
+#define CKPT_LDISC_LNEXT	0x1	/* the next character is taken literally */
+#define CKPT_LDISC_ERASING	0x2
+#define CKPT_LDISC_PUSH		0x4
+#define CKPT_LDISC_NO_ROOM	0x8
+#define CKPT_LDISC_STOPPED	0x10	/* output stopped, ^S */
+#define CKPT_LDISC_TCO_STOPPED	0x20	/* with TCOOFF */
+
+/*
+ * A pseudo terminal. Variable, first of the master then of the slave: the bytes
+ * not read, for each of them one byte that is 1 at the end of a line, the
+ * bytes not echoed, the bytes queued in the driver.
+ */
+struct ckpt_tty {
+	__le32 index;		/* of /dev/pts/ */
+	__le32 flags;		/* CKPT_TTY_* */
+	__le32 session;		/* whose controlling terminal it is, 0: nobody's */
+	__le32 pgrp;		/* the foreground process group */
+	__le32 uid;		/* of the slave's file */
+	__le32 gid;
+	__le32 mode;
+	__le32 pktstatus;	/* TIOCPKT_* not read yet */
+	__le16 rows;
+	__le16 cols;
+	__le16 xpixel;
+	__le16 ypixel;
+	__le32 iflag;		/* termios of the slave */
+	__le32 oflag;
+	__le32 cflag;
+	__le32 lflag;
+	__le32 ispeed;
+	__le32 ospeed;
+	__u8 cc[32];
+	struct ckpt_ldisc master;
+	struct ckpt_ldisc slave;
+};
+
+#define CKPT_TTY_LOCKED		0x1	/* the slave cannot be opened */
+#define CKPT_TTY_PACKET		0x2	/* packet mode */
+#define CKPT_TTY_EXCLUSIVE	0x4
+#define CKPT_TTY_CLOSED		0x8	/* the slave was open, and is no more */
+#define CKPT_TTY_HUNGUP		0x10	/* the master is closed */
+
+struct ckpt_file_pty {
+	struct ckpt_file f;	/* f.inode: the TTY */
+	__le32 flags;		/* CKPT_PTY_* */
+	__le32 pad;
+};
+
+#define CKPT_PTY_MASTER		0x1
+#define CKPT_PTY_HUNGUP		0x2	/* this file is hung up */
+#define CKPT_PTY_DEV_TTY	0x4	/* opened as /dev/tty */
+
 struct ckpt_file_pipe {
 	struct ckpt_file f;	/* f.inode: the PIPE */
 	__le32 no_writer;	/* 1: of a FIFO, none has opened it since */
