@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -120,12 +121,21 @@ func createOnThread(s *Spec, p *program) (int, error) {
 			return 0, err
 		}
 	}
+	p, mem, err := place(p)
+	if err != nil {
+		return 0, fmt.Errorf("place the plan of the tree: %w", err)
+	}
+	plan := uintptr(unsafe.Pointer(unsafe.SliceData(mem)))
+	areas := ballast(area{plan, plan + uintptr(len(mem))})
 	syscall.ForkLock.Lock()
+	// The stack does not move from here on.
 	runtimeBeforeFork()
+	advise(areas, unix.MADV_DONTFORK)
 	pid, errno := spawn(p)
+	advise(areas, unix.MADV_DOFORK)
 	runtimeAfterFork()
 	syscall.ForkLock.Unlock()
-	runtime.KeepAlive(p)
+	_ = unix.Munmap(mem)
 	if errno != 0 {
 		return 0, &Failure{PID: s.Tasks[0].PID, What: "create the process", Errno: errno}
 	}
