@@ -137,6 +137,7 @@ struct ckpt_ctx {
 
 	/* restart.c */
 	struct list_head joined;
+	struct xarray joined_xa;	/* by pid */
 	unsigned int njoined;		/* processes */
 	unsigned int nrunning;		/* threads that still run our code */
 	unsigned int nthreads, nready;	/* threads: restored, and done with the stage */
@@ -270,6 +271,7 @@ struct ckpt_in *ckpt_in_expect(struct ckpt_ctx *ctx, u16 type);
 int ckpt_bad(struct ckpt_ctx *ctx, const struct ckpt_in *in, const char *what);
 int ckpt_read_user(struct ckpt_ctx *ctx, void __user *dst, size_t len);
 int ckpt_read_kernel(struct ckpt_ctx *ctx, void *dst, size_t len);
+void ckpt_read_end(struct ckpt_ctx *ctx);
 const char *ckpt_rec_name(u16 type);
 
 /* ---- objhash.c: what several tasks may share ---- */

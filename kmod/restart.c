@@ -111,6 +111,7 @@ static int ckpt_rt_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, enum ckpt_sta
 static void ckpt_rt_finish(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 {
 	enum ckpt_stage stage;
+	bool last;
 	int err;
 
 	for (stage = CKPT_STAGE_LATE; stage < CKPT_STAGE_GO; stage++) {
@@ -123,9 +124,10 @@ static void ckpt_rt_finish(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 		if (err)
 			goto die_err;
 		spin_lock(&ctx->lock);
-		ctx->nready++;
+		last = ++ctx->nready == ctx->nthreads;
 		spin_unlock(&ctx->lock);
-		wake_up(&ctx->wq);
+		if (last)
+			wake_up(&ctx->wq);
 	}
 	if (rt->joined->zombie)
 		return;
@@ -148,7 +150,7 @@ static void ckpt_left(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 {
 	struct ckpt_resume resume = {};
 	struct ckpt_vfork *vfork = NULL;
-	bool zombie = false;
+	bool zombie = false, last;
 	u32 exit_code = 0;
 
 	if (rt && !fatal_signal_pending(current)) {
@@ -161,9 +163,10 @@ static void ckpt_left(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 		/* nobody is told of an end that was told before; see ckpt_wait_zombies() */
 		current->exit_signal = 0;
 	spin_lock(&ctx->lock);
-	ctx->nrunning--;
+	last = !--ctx->nrunning;
 	spin_unlock(&ctx->lock);
-	wake_up(&ctx->wq);
+	if (last)
+		wake_up(&ctx->wq);
 	ckpt_ctx_put(ctx);
 	if (vfork)
 		ckpt_vfork_wait(vfork);
@@ -439,8 +442,9 @@ out:
  */
 int ckpt_join(struct ckpt_ctx *ctx, u32 pid)
 {
-	struct ckpt_joined *joined, *other;
-	int err = 0;
+	struct ckpt_joined *joined;
+	bool last = false;
+	int err;
 
 	if (!ctx->restart)
 		return -EINVAL;
@@ -457,27 +461,34 @@ int ckpt_join(struct ckpt_ctx *ctx, u32 pid)
 	INIT_LIST_HEAD(&joined->threads);
 	init_task_work(&joined->work, ckpt_joined_run);
 
+	err = xa_insert(&ctx->joined_xa, pid, joined, GFP_KERNEL);
+	if (err) {
+		err = err == -EBUSY ? -EEXIST : err;
+		goto free;
+	}
 	spin_lock(&ctx->lock);
-	list_for_each_entry(other, &ctx->joined, node)
-		if (other->pid == pid)
-			err = -EEXIST;
-	if (ctx->err || ctx->aborted || ctx->njoined == ctx->rq.ntasks)
+	if (ctx->err || ctx->aborted || ctx->njoined == ctx->rq.ntasks) {
 		err = -ECANCELED;
-	if (!err) {
+	} else {
 		list_add_tail(&joined->node, &ctx->joined);
-		ctx->njoined++;
+		last = ++ctx->njoined == ctx->rq.ntasks;
 	}
 	spin_unlock(&ctx->lock);
-	if (err) {
-		put_task_struct(joined->task);
-		kfree(joined);
-		return err;
-	}
+	if (err)
+		goto erase;
 	ckpt_entered(ctx);
 	/* cannot fail: the task is in a system call, so not exiting */
 	task_work_add(current, &joined->work, TWA_RESUME);
-	wake_up(&ctx->wq);
+	if (last)
+		wake_up(&ctx->wq);
 	return 0;
+
+erase:
+	xa_erase(&ctx->joined_xa, pid);
+free:
+	put_task_struct(joined->task);
+	kfree(joined);
+	return err;
 }
 
 /**
@@ -497,6 +508,7 @@ void ckpt_joined_free(struct ckpt_ctx *ctx)
 		kfree(joined);
 	}
 	INIT_LIST_HEAD(&ctx->joined);
+	xa_destroy(&ctx->joined_xa);
 }
 
 /* ---- the coordinator ---- */
@@ -519,7 +531,8 @@ static int ckpt_give_turn(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 		ctx->turn_in = NULL;
 		return err;
 	}
-	wake_up_all(&ctx->task_wq);
+	/* the others need not look; it waits for this, or will look before it sleeps */
+	wake_up_process(joined->task);
 	/*
 	 * The one who has the turn reads the stream: even when this thread is
 	 * killed it must wait until the turn comes back. ckpt_fail() ends it.
@@ -537,13 +550,9 @@ static int ckpt_give_turn(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 static int ckpt_coordinate_task(struct ckpt_ctx *ctx, struct ckpt_in *in)
 {
 	const struct ckpt_task *rec = (const void *)in->fixed;
-	struct ckpt_joined *joined;
+	struct ckpt_joined *joined = xa_load(&ctx->joined_xa, le32_to_cpu(rec->pid));
 
-	list_for_each_entry(joined, &ctx->joined, node) {
-		if (joined->pid != le32_to_cpu(rec->pid))
-			continue;
-		if (joined->had_turn)
-			break;
+	if (joined && !joined->had_turn) {
 		joined->had_turn = true;
 		return ckpt_give_turn(ctx, joined, in);
 	}
@@ -749,6 +758,5 @@ void ckpt_restart(struct ckpt_ctx *ctx)
 	else
 		ckpt_log(ctx, "restart done: %llu tasks, %llu threads, %llu pages",
 			 ctx->stats.tasks, ctx->stats.threads, ctx->stats.pages);
-	kvfree(ctx->buf);
-	ctx->buf = NULL;
+	ckpt_read_end(ctx);
 }

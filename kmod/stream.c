@@ -18,6 +18,8 @@
 #include "private.h"
 
 #define CKPT_BUF_SIZE	(256 * 1024)
+/* what a restart reads at once of records: most have some 100 bytes */
+#define CKPT_AHEAD	(16 * 1024)
 
 struct ckpt_out_rec {
 	struct list_head node;
@@ -321,30 +323,99 @@ static int ckpt_truncated(struct ckpt_ctx *ctx, u64 at)
 			"the image ends at offset %llu, in the middle of a record", at);
 }
 
-static int ckpt_read_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
+/* reads some bytes; 0 is an error, too */
+static ssize_t ckpt_read_some(struct ckpt_ctx *ctx, struct iov_iter *iter)
 {
 	struct file *file = ctx->rq.image;
 	bool stream = file->f_mode & FMODE_STREAM;
 	ssize_t n;
 	int err;
 
-	while (iov_iter_count(iter)) {
+	for (;;) {
 		err = ckpt_aborted(ctx);
 		if (err)
 			return err;
 		n = vfs_iter_read(file, iter, stream ? NULL : &file->f_pos, 0);
+		if (n > 0)
+			return n;
 		if (!n)
 			return ckpt_truncated(ctx, ctx->pos);
-		if (n < 0) {
-			if (ckpt_retry(n))
-				continue;
+		if (!ckpt_retry(n))
 			return ckpt_err(ctx, n, "cannot read the image at offset %llu",
 					ctx->pos);
+	}
+}
+
+/*
+ * Only of a regular file is more read than was asked for: what follows an image
+ * in a pipe is somebody else's.
+ */
+static int ckpt_read_ahead(struct ckpt_ctx *ctx)
+{
+	struct iov_iter iter;
+	struct kvec kvec;
+	ssize_t n;
+
+	if (!ctx->buf) {
+		ctx->buf = kvmalloc(CKPT_AHEAD, GFP_KERNEL);
+		if (!ctx->buf)
+			return -ENOMEM;
+	}
+	kvec.iov_base = ctx->buf;
+	kvec.iov_len = CKPT_AHEAD;
+	iov_iter_kvec(&iter, READ, &kvec, 1, CKPT_AHEAD);
+	n = ckpt_read_some(ctx, &iter);
+	if (n < 0)
+		return n;
+	ctx->buf_off = 0;
+	ctx->buf_len = n;
+	return 0;
+}
+
+static int ckpt_read_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
+{
+	bool ahead = S_ISREG(file_inode(ctx->rq.image)->i_mode) && iov_iter_is_kvec(iter);
+	size_t left;
+	ssize_t n;
+
+	while (iov_iter_count(iter)) {
+		left = ctx->buf_len - ctx->buf_off;
+		if (left) {
+			n = min(left, iov_iter_count(iter));
+			if (copy_to_iter(ctx->buf + ctx->buf_off, n, iter) != n)
+				return ckpt_err(ctx, -EFAULT, "cannot put the image's bytes at offset %llu in place",
+						ctx->pos);
+			ctx->buf_off += n;
+		} else if (ahead && iov_iter_count(iter) < CKPT_AHEAD) {
+			n = ckpt_read_ahead(ctx);
+			if (n)
+				return n;
+			continue;
+		} else {
+			n = ckpt_read_some(ctx, iter);
+			if (n < 0)
+				return n;
+			cond_resched();
 		}
 		ctx->pos += n;
-		cond_resched();
 	}
 	return 0;
+}
+
+/**
+ * ckpt_read_end() - nothing more is read of the stream
+ * @ctx: the restart
+ *
+ * The file's position is then behind what was used.
+ */
+void ckpt_read_end(struct ckpt_ctx *ctx)
+{
+	if (ctx->buf_len)
+		ctx->rq.image->f_pos -= ctx->buf_len - ctx->buf_off;
+	ctx->buf_len = 0;
+	ctx->buf_off = 0;
+	kvfree(ctx->buf);
+	ctx->buf = NULL;
 }
 
 /**
@@ -425,8 +496,8 @@ struct ckpt_in *ckpt_in(struct ckpt_ctx *ctx)
 	const struct ckpt_rec_kind *kind;
 	struct ckpt_in *in;
 	struct ckpt_hdr hdr;
+	u8 *payload = NULL, *at;
 	const char *why;
-	u8 *payload = NULL;
 	size_t padded;
 	int err;
 
@@ -450,18 +521,25 @@ struct ckpt_in *ckpt_in(struct ckpt_ctx *ctx)
 	if (why)
 		goto bad;
 	padded = ckpt_frame_padded(&hdr);
-	payload = kvmalloc(padded ? padded : 1, GFP_KERNEL_ACCOUNT);
-	if (!payload) {
-		err = -ENOMEM;
-		goto fail;
+	/* most records have nothing but a fixed part */
+	at = in->fixed;
+	if (le16_to_cpu(hdr.fixed) != le32_to_cpu(hdr.len) ||
+	    padded > sizeof(in->fixed)) {
+		payload = kvmalloc(padded ? padded : 1, GFP_KERNEL_ACCOUNT);
+		if (!payload) {
+			err = -ENOMEM;
+			goto fail;
+		}
+		at = payload;
 	}
-	err = ckpt_read_kernel(ctx, payload, padded);
+	err = ckpt_read_kernel(ctx, at, padded);
 	if (err)
 		goto fail;
-	why = ckpt_frame_body(&hdr, payload);
+	why = ckpt_frame_body(&hdr, at);
 	if (why)
 		goto bad;
-	in->var_len = ckpt_frame_split(&hdr, payload, in->fixed, sizeof(in->fixed));
+	if (payload)
+		in->var_len = ckpt_frame_split(&hdr, payload, in->fixed, sizeof(in->fixed));
 	if (in->var_len)
 		in->var = payload;
 	else

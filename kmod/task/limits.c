@@ -72,14 +72,11 @@ int ckpt_rlimits_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
 	const struct ckpt_rlimits *rec = (const void *)in->fixed;
 	unsigned int i, n = le32_to_cpu(rec->n);
 	struct rlimit64 lim;
-	unsigned long page;
+	unsigned long page = 0;
 	int err = 0;
 
 	if (n > RLIM_NLIMITS)
 		return ckpt_bad(ctx, in, "it has limits that this kernel does not know");
-	page = ckpt_scratch();
-	if (IS_ERR_VALUE(page))
-		return page;
 	for (i = 0; !err && i < n; i++) {
 		lim.rlim_cur = le64_to_cpu(rec->limit[i][0]);
 		lim.rlim_max = le64_to_cpu(rec->limit[i][1]);
@@ -91,6 +88,11 @@ int ckpt_rlimits_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
 		if (lim.rlim_max <= current->signal->rlim[i].rlim_max)
 			continue;
 		lim.rlim_cur = current->signal->rlim[i].rlim_cur;
+		if (!page) {
+			page = ckpt_scratch();
+			if (IS_ERR_VALUE(page))
+				return page;
+		}
 		if (copy_to_user((void __user *)page, &lim, sizeof(lim)))
 			err = -EFAULT;
 		else
@@ -100,7 +102,8 @@ int ckpt_rlimits_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
 				       rt->joined->pid, i, lim.rlim_max,
 				       err == -EPERM ? "; it needs CAP_SYS_RESOURCE" : "");
 	}
-	vm_munmap(page, PAGE_SIZE);
+	if (page)
+		vm_munmap(page, PAGE_SIZE);
 	return err;
 }
 
