@@ -5,6 +5,7 @@
  * where a test gives it damaged images under a sanitizer (kselftest/host).
  * Locks: none.
  */
+#include <asm/byteorder.h>
 #include <linux/crc32c.h>
 #include <linux/math.h>
 #include <linux/string.h>
