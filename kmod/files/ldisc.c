@@ -140,8 +140,9 @@ int ckpt_ldisc_restart(struct tty_struct *tty, const struct ckpt_ldisc *rec, con
 	struct tty_buffer *b;
 	int limit;
 
-	down_write(&tty->termios_rwsem);
+	/* in the order of the worker */
 	tty_buffer_lock_exclusive(tty->port);
+	down_write(&tty->termios_rwsem);
 	l = tty->disc_data;
 	/* somebody outside may have opened it by its name and written */
 	l->read_tail = 0;
@@ -169,8 +170,8 @@ int ckpt_ldisc_restart(struct tty_struct *tty, const struct ckpt_ldisc *rec, con
 	l->echo_head = n;
 	l->echo_commit = le32_to_cpu(rec->echo_commit);
 	l->echo_mark = le32_to_cpu(rec->echo_mark);
-	tty_buffer_unlock_exclusive(tty->port);
 	up_write(&tty->termios_rwsem);
+	tty_buffer_unlock_exclusive(tty->port);
 	spin_lock_irq(&tty->flow.lock);
 	tty->flow.stopped = !!(flags & CKPT_LDISC_STOPPED);
 	tty->flow.tco_stopped = !!(flags & CKPT_LDISC_TCO_STOPPED);
