@@ -170,7 +170,7 @@ CKPT_KSYM_FUNCS(CKPT_KSYM_DECLARE)
 #undef CKPT_KSYM_DECLARE
 
 struct ckpt_ksym_data {
-#define CKPT_KSYM_FIELD(type, name) type *name;
+#define CKPT_KSYM_FIELD(type, name) type(*name);
 	CKPT_KSYM_DATA(CKPT_KSYM_FIELD)
 #undef CKPT_KSYM_FIELD
 #define CKPT_KSYM_FIELD(name) unsigned long name;

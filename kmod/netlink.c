@@ -218,7 +218,8 @@ static int ckpt_nl_checkpoint(struct sk_buff *skb, struct genl_info *info)
 	} else if (info->attrs[CKPT_A_CGROUP_FD]) {
 		GENL_SET_ERR_MSG(info, "checkpoint of a cgroup is not supported by this module; name a process with --pid");
 		return -EOPNOTSUPP;
-	} else {
+	}
+	if (!rq.root) {
 		GENL_SET_ERR_MSG(info, "CKPT_A_PID is missing");
 		return -EINVAL;
 	}

@@ -440,6 +440,7 @@ static unsigned long ckpt_switches(const struct task_struct *task)
 static bool ckpt_asleep_in(struct task_struct *task, unsigned int states)
 {
 	return (READ_ONCE(task->__state) & states) &&
+	       /* pairs with finish_task(): its registers are saved */
 	       !smp_load_acquire(&task->on_cpu) && !READ_ONCE(task->on_rq);
 }
 
@@ -696,6 +697,7 @@ int ckpt_park(struct ckpt_ctx *ctx)
 			if (t->state == CKPT_GONE)
 				continue;
 			proc->zombie = false;
+			/* pairs with finish_task(): it has left its stack */
 			while (smp_load_acquire(&t->task->on_cpu))
 				cpu_relax();
 		}

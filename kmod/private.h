@@ -90,7 +90,7 @@ struct ckpt_ctx {
 	fl_owner_t owner;		/* the caller's table; compared, never used */
 	u64 begin_ns;
 
-	spinlock_t lock;
+	spinlock_t lock;		/* for what tasks and the operation tell each other */
 	wait_queue_head_t wq;		/* the operation waits here */
 	wait_queue_head_t task_wq;	/* parked and restoring tasks wait here */
 	int err;			/* first error; with lock */

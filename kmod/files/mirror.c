@@ -15,10 +15,12 @@
 
 #define FIELD(s, m, f) { #s, #f, offsetof(struct m, f) }
 
-static const struct ckpt_mirror_field {
+struct ckpt_mirror_field {
 	const char *type, *field;
 	unsigned int offset;
-} ckpt_mirror_fields[] __initconst = {
+};
+
+static const struct ckpt_mirror_field ckpt_mirror_fields[] __initconst = {
 	FIELD(eventfd_ctx, ckpt_m_eventfd_ctx, wqh),
 	FIELD(eventfd_ctx, ckpt_m_eventfd_ctx, count),
 	FIELD(eventfd_ctx, ckpt_m_eventfd_ctx, flags),

@@ -51,7 +51,7 @@ struct ckpt_m_timerfd_ctx {
 	unsigned short settime_flags;
 	struct rcu_head rcu;
 	struct list_head clist;
-	spinlock_t cancel_lock;
+	spinlock_t cancel_lock;		/* for might_cancel */
 	bool might_cancel;
 };
 

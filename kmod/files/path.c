@@ -234,9 +234,9 @@ static int ckpt_path_compare(struct ckpt_ctx *ctx, struct ckpt_in *in,
 	u32 mode = le32_to_cpu(rec->mode);
 	const char *what = NULL;
 
-	if ((inode->i_mode & S_IFMT) != (mode & S_IFMT))
+	if ((inode->i_mode & S_IFMT) != (mode & S_IFMT)) {
 		what = "type";
-	else if (S_ISCHR(mode) || S_ISBLK(mode)) {
+	} else if (S_ISCHR(mode) || S_ISBLK(mode)) {
 		if (le32_to_cpu(rec->rdev_major) != MAJOR(inode->i_rdev) ||
 		    le32_to_cpu(rec->rdev_minor) != MINOR(inode->i_rdev))
 			what = "device number";

@@ -133,7 +133,7 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long next,
 			 struct mm_walk *walk)
 {
 	struct ckpt_walk *w = walk->private;
-	spinlock_t *ptl;
+	spinlock_t *ptl;	/* of the page table */
 	struct page *page;
 	int ret = 0;
 

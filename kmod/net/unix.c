@@ -56,12 +56,14 @@ static void ckpt_unix_cp_drop(struct ckpt_obj *obj)
 struct ckpt_obj *ckpt_unix_add(struct ckpt_ctx *ctx, struct sock *sk,
 			       struct task_struct *task)
 {
+	struct ckpt_unix_cp *cp;
 	struct ckpt_obj *obj;
 
 	obj = ckpt_obj_add(ctx, sk, CKPT_OBJ_UNIX, task, NULL);
 	if (!obj || obj->priv)
 		return obj;
-	obj->priv = kzalloc(sizeof(struct ckpt_unix_cp), GFP_KERNEL);
+	cp = kzalloc(sizeof(*cp), GFP_KERNEL);
+	obj->priv = cp;
 	obj->drop = ckpt_unix_cp_drop;
 	obj->leak = ckpt_unix_leak;
 	return obj->priv ? obj : NULL;
@@ -269,7 +271,7 @@ int ckpt_unix_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		return -ENOMEM;
 	rt->rec = *rec;
 	err = -ENOMEM;
-	rt->addr = kzalloc(sizeof(struct sockaddr_storage), GFP_KERNEL);
+	rt->addr = kzalloc(sizeof(*rt->addr), GFP_KERNEL);
 	rt->path = kzalloc(plen + 1, GFP_KERNEL);
 	if (!rt->addr || !rt->path)
 		goto fail;

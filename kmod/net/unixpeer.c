@@ -166,7 +166,7 @@ int ckpt_unix_peer_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
  * Return: its object, or an ERR_PTR after logging what is wrong.
  */
 struct ckpt_obj *ckpt_unix_get(struct ckpt_ctx *ctx, struct ckpt_in *in,
-				      u32 ref, struct ckpt_obj *like)
+			       u32 ref, struct ckpt_obj *like)
 {
 	struct ckpt_obj *obj = ckpt_obj_get(ctx, in, ref, CKPT_OBJ_UNIX);
 

@@ -70,7 +70,7 @@ static void ckpt_refuse_namespaces(struct ckpt_ctx *ctx, struct task_struct *tas
 /* as ipc/sem.c has it; every process with threads has one, mostly empty */
 struct sem_undo_list {
 	refcount_t refcnt;
-	spinlock_t lock;
+	spinlock_t lock;	/* of the kernel's struct, not used here */
 	struct list_head list_proc;
 };
 

@@ -77,7 +77,8 @@ int main(void)
 	ok((fcntl(path, F_GETFL) & O_PATH) != 0 && read(path, block, 1) == -1 && errno == EBADF, "O_PATH");
 	ok(fstat(path, &st2) == 0 && st.st_ino == st2.st_ino, "of the same file");
 	memset(link, 0, sizeof(link));
-	ok(readlinkat(linkfd, "", link, sizeof(link)) == 2 && !strcmp(link, "ro"), "O_PATH of a symbolic link to %s", link);
+	ok(readlinkat(linkfd, "", link, sizeof(link)) == 2 && !strcmp(link, "ro"),
+	   "O_PATH of a symbolic link to %s", link);
 	ok(fstat(linkfd, &st2) == 0 && S_ISLNK(st2.st_mode), "which is a link still");
 	ok((fcntl(direct, F_GETFL) & O_DIRECT) != 0, "O_DIRECT");
 	ok(read(direct, block, 4096) == 4096, "reads whole blocks");

@@ -54,7 +54,8 @@ int main(void)
 
 	for (unsigned int i = 0; i < N; i++) {
 		get(p[i], &how, &mask);
-		ok(how == h[i] && mask == m[i], "%s: is %#x %#lx, was %#x %#lx", policies[i].name, how, mask, h[i], m[i]);
+		ok(how == h[i] && mask == m[i],
+		   "%s: is %#x %#lx, was %#x %#lx", policies[i].name, how, mask, h[i], m[i]);
 		ok(differs(p[i], 3 * PAGE, i) < 0 && !p[i][3 * PAGE], "%s: data", policies[i].name);
 	}
 	return test_end();

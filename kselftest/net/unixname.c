@@ -122,7 +122,8 @@ int main(void)
 	ok(is(fd, "listener", false), "it has the listener's name");
 	ok(got(fd, "early"), "it has the early data");
 	len = sizeof(cred);
-	ok(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.pid == getpid(), "SO_PEERCRED %d", cred.pid);
+	ok(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.pid == getpid(),
+	   "SO_PEERCRED %d", cred.pid);
 	ok(write(fd, "answer", 6) == 6 && got(c1, "answer"), "it reaches its client");
 	close(fd);
 	ok(read(c1, buf, 1) == 0, "and can close it");

@@ -81,15 +81,32 @@ int main(int argc, char **argv)
 	for (int r = 0; r < RLIM_NLIMITS; r++) {
 		must(getrlimit(r, &rl));
 		switch (r) {
-		case RLIMIT_NOFILE: rl = (struct rlimit){ 20, 150 }; break;
-		case RLIMIT_CORE: rl = (struct rlimit){ 4096, 8192 }; break;
-		case RLIMIT_FSIZE: rl.rlim_cur = 1 << 30; break;
-		case RLIMIT_SIGPENDING: rl.rlim_cur = 3; break;
-		case RLIMIT_CPU: rl = (struct rlimit){ 1000, 2000 }; break;
-		case RLIMIT_RTPRIO: rl = (struct rlimit){ 3, 7 }; break;
-		case RLIMIT_NICE: rl = (struct rlimit){ 20, 30 }; break;
-		case RLIMIT_MEMLOCK: rl = (struct rlimit){ 4096, 8192 }; break;
-		case RLIMIT_AS: continue;
+		case RLIMIT_NOFILE:
+			rl = (struct rlimit){ 20, 150 };
+			break;
+		case RLIMIT_CORE:
+			rl = (struct rlimit){ 4096, 8192 };
+			break;
+		case RLIMIT_FSIZE:
+			rl.rlim_cur = 1 << 30;
+			break;
+		case RLIMIT_SIGPENDING:
+			rl.rlim_cur = 3;
+			break;
+		case RLIMIT_CPU:
+			rl = (struct rlimit){ 1000, 2000 };
+			break;
+		case RLIMIT_RTPRIO:
+			rl = (struct rlimit){ 3, 7 };
+			break;
+		case RLIMIT_NICE:
+			rl = (struct rlimit){ 20, 30 };
+			break;
+		case RLIMIT_MEMLOCK:
+			rl = (struct rlimit){ 4096, 8192 };
+			break;
+		case RLIMIT_AS:
+			continue;
 		}
 		must(setrlimit(r, &rl));
 		was[r] = rl;
@@ -146,7 +163,8 @@ int main(int argc, char **argv)
 	   self2.ru_maxrss >= self.ru_maxrss, "switches, faults, memory");
 	s = start_time();
 	/* another boot has another clock: the start can only be as old as that */
-	ok(s == start || now(CLOCK_BOOTTIME) < boot || !strcmp(mode(), "reboot"), "started at %.0f, was %lld", s, start);
+	ok(s == start || now(CLOCK_BOOTTIME) < boot || !strcmp(mode(), "reboot"),
+	   "started at %.0f, was %lld", s, start);
 	for (int r = 0; r < RLIM_NLIMITS; r++) {
 		must(getrlimit(r, &rl));
 		if (rl.rlim_cur != was[r].rlim_cur || rl.rlim_max != was[r].rlim_max) {

@@ -79,9 +79,11 @@ int main(void)
 	ok(fcntl(mem, F_GET_SEALS) == F_SEAL_SHRINK, "its seals");
 	ok(sigwaitinfo(&set, &si) == SIGUSR1 && si.si_value.sival_int == 12, "the pending signal");
 	must(getitimer(ITIMER_REAL, &it));
-	ok(it.it_value.tv_sec > 900 && it.it_value.tv_sec < 1000, "the interval timer, %ld s", (long)it.it_value.tv_sec);
+	ok(it.it_value.tv_sec > 900 && it.it_value.tv_sec < 1000,
+	   "the interval timer, %ld s", (long)it.it_value.tv_sec);
 	must(timer_gettime(timer, &its));
-	ok(its.it_value.tv_sec > 1900 && its.it_value.tv_sec < 2000, "the POSIX timer, %ld s", (long)its.it_value.tv_sec);
+	ok(its.it_value.tv_sec > 1900 && its.it_value.tv_sec < 2000,
+	   "the POSIX timer, %ld s", (long)its.it_value.tv_sec);
 	must(waitpid(child, &status, 0));
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 5 && shared[1024] == 77, "the child");
 	return test_end();

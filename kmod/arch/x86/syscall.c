@@ -365,7 +365,7 @@ int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in,
 		if (!capable(CAP_WAKE_ALARM))
 			return ckpt_err(ctx, -EPERM, "sleeping on an alarm clock needs CAP_WAKE_ALARM");
 		rb->nanosleep.clockid = clock == CLOCK_BOOTTIME_ALARM ? ALARM_BOOTTIME :
-				        ALARM_REALTIME;
+					ALARM_REALTIME;
 		rb->fn = (void *)KD(alarm_timer_nsleep_restart);
 		return 0;
 	case CKPT_SYSCALL_POLL:
