@@ -33,6 +33,8 @@ func goStructs() map[string]reflect.Type {
 	add("ckpt_seccomp_filter", SeccompFilter{})
 	add("ckpt_run", Run{})
 	add("ckpt_same_run", SameRun{})
+	add("ckpt_inet_opt", INETOpt{})
+	add("ckpt_udp_msg", UDPMsg{})
 	add("ckpt_fd", FD{})
 	add("ckpt_file", File{})
 	add("ckpt_epoll_watch", EpollWatch{})

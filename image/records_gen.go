@@ -684,6 +684,48 @@ type FileUnix struct {
 	F File `json:"f"` // f.inode: the UNIX
 }
 
+// FileINET is struct ckpt_file_inet of ckpt_image.h.
+type FileINET struct {
+	F           File      `json:"f"`
+	Sk          Sock      `json:"sk"`
+	Family      uint32    `json:"family"`       // AF_INET or AF_INET6
+	Protocol    uint32    `json:"protocol"`     // IPPROTO_*
+	State       uint32    `json:"state"`        // 7: closed or not connected; 1: UDP, connected; 10: listens
+	SocketState uint32    `json:"socket_state"` // 1: never connected; 2: connecting; 3: was connected; 4: disconnecting
+	Shutdown    uint32    `json:"shutdown"`     // 1: for receiving; 2: for sending
+	Err         uint32    `json:"err"`          // errno that the next call will report
+	Flags       uint32    `json:"flags"`        // CKPT_INET_*
+	Nopts       uint32    `json:"nopts"`
+	Port        uint32    `json:"port"`      // 0: not bound
+	PeerPort    uint32    `json:"peer_port"` // 0: not connected
+	Addr        [16]uint8 `json:"addr"`      // IPv4: the first 4 bytes
+	Peer        [16]uint8 `json:"peer"`
+}
+
+// INETOpt is struct ckpt_inet_opt of ckpt_image.h.
+type INETOpt struct {
+	Level uint32    `json:"level"` // SOL_*
+	Opt   uint32    `json:"opt"`
+	Len   uint32    `json:"len"`
+	Pad   uint32    `json:"pad"`
+	Value [16]uint8 `json:"value"` // as setsockopt() takes it
+}
+
+// UDPMsg is struct ckpt_udp_msg of ckpt_image.h.
+type UDPMsg struct {
+	Family  uint32    `json:"family"` // of the datagram: AF_INET or AF_INET6
+	Sport   uint32    `json:"sport"`
+	Dport   uint32    `json:"dport"`
+	Ttl     uint32    `json:"ttl"`  // or hop limit
+	Flow    uint32    `json:"flow"` // IPv4: TOS; IPv6: traffic class and flow label
+	Iif     uint32    `json:"iif"`  // interface it came in through
+	Saddr   [16]uint8 `json:"saddr"`
+	Daddr   [16]uint8 `json:"daddr"`
+	SpecDst [4]uint8  `json:"spec_dst"` // of IP_PKTINFO
+	Pad     uint32    `json:"pad"`
+	Tstamp  uint64    `json:"tstamp"` // ns of CLOCK_REALTIME, 0: none
+}
+
 // UnixPeer is struct ckpt_unix_peer of ckpt_image.h.
 type UnixPeer struct {
 	Peer     uint32 `json:"peer" ckpt:"objref"`     // objref, 0: none
@@ -828,6 +870,13 @@ const (
 	UnixAbstract          = 0x2 // bound: can be reached by its abstract address
 	UnixGhost             = 0x4 // closed or outside, but others name it
 	UnixEmbryo            = 0x8 // waits in the backlog of a listener
+	INETReuseaddr         = 0x1
+	INETReuseport         = 0x2
+	INETNoCheck           = 0x4  // SO_NO_CHECK
+	INETAddr              = 0x8  // bind() has chosen the address
+	INETPort              = 0x10 // bind() has chosen the port
+	INETDone              = 0x20 // its connection has ended
+	INETAll               = 0x3f
 	UnixMsgCred           = 0x1 // pid, uid and gid hold something
 	UnixMsgOob            = 0x2 // one byte sent with MSG_OOB
 )
@@ -939,7 +988,7 @@ var kinds = map[Type]Kind{
 	TypeFileUnlinked: {Name: "FILE_UNLINKED", New: func() any { return new(FileUnlinked) }, Object: true},
 	TypeFileUnix:     {Name: "FILE_UNIX", New: func() any { return new(FileUnix) }, Object: true},
 	TypeUnixQueue:    {Name: "UNIX_QUEUE", New: func() any { return new(UnixQueue) }},
-	TypeFileINET:     {Name: "FILE_INET", New: func() any { return new(File) }, Object: true},
+	TypeFileINET:     {Name: "FILE_INET", New: func() any { return new(FileINET) }, Object: true},
 	TypeUnix:         {Name: "UNIX", New: func() any { return new(Unix) }, Object: true},
 	TypeUnixPeer:     {Name: "UNIX_PEER", New: func() any { return new(UnixPeer) }},
 	TypeIPCSHM:       {Name: "IPC_SHM", New: nil},

@@ -84,6 +84,7 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	/* net/ */
 	{ REC(UNIX, ckpt_unix), .read = ckpt_unix_read },
 	{ REC(FILE_UNIX, ckpt_file_unix), .read = ckpt_file_read },
+	{ REC(FILE_INET, ckpt_file_inet), .read = ckpt_file_read },
 	{ REC(UNIX_PEER, ckpt_unix_peer), .read = ckpt_unix_peer_read },
 	{ REC(UNIX_QUEUE, ckpt_unix_queue), .read = ckpt_unix_queue_read },
 };
@@ -101,6 +102,7 @@ const struct ckpt_file_kind * const ckpt_file_kinds[] = {
 	&ckpt_file_pidfd,
 	&ckpt_file_epoll,
 	&ckpt_file_unix,
+	&ckpt_file_inet,
 	&ckpt_file_path,
 	&ckpt_file_inherit,
 	NULL
@@ -176,7 +178,8 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("unix-queue", "passed files, credentials, message boundaries"),
 	HANDLED("inherit", "files left behind with --allow-leak, given with --inherit-fd"),
 	REFUSED("tcp-established", "TCP connections"),
-	REFUSED("inet", "other sockets of AF_INET and AF_INET6"),
+	HANDLED("inet", "TCP, MPTCP and UDP sockets without a connection, datagrams; refused: other protocols, multicast groups"),
+	REFUSED("tcp-accept", "connections that wait for accept()"),
 	REFUSED("netlink", "netlink sockets"),
 	REFUSED("packet", "packet sockets"),
 	REFUSED("unix-peer", "AF_UNIX sockets connected to a process outside"),

@@ -59,7 +59,7 @@ var (
 var goTypes = map[string]string{"__le16": "uint16", "__le32": "uint32", "__le64": "uint64", "__u8": "uint8"}
 
 // initialisms are the parts of a C name that Go writes in capitals.
-var initialisms = strings.Fields("pid ppid pgid sid tid uid gid suid sgid euid egid crc mm vma fd fs " +
+var initialisms = strings.Fields("pid ppid pgid sid tid uid gid suid sgid euid egid crc udp mm vma fd fs " +
 	"id ip vdso ipc shm inet fpu cpu sysv pkru pkey rseq tls tty thp ksm mdwe tsc cpuid mce")
 
 // camel turns a name of C (snake_case of any case) into an exported name of Go.

@@ -69,4 +69,11 @@ int ckpt_unix_walk(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 int ckpt_unix_queues(struct ckpt_ctx *ctx);
 int ckpt_unix_queue_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
 
+/* inet.c: TCP and UDP sockets without a connection */
+extern const struct ckpt_file_kind ckpt_file_inet;
+
+/* udpq.c: datagrams that wait */
+int ckpt_udp_queue(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct sock *sk);
+int ckpt_udp_data(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in);
+
 #endif /* _CKPT_NET_H */

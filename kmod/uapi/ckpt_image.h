@@ -856,6 +856,58 @@ struct ckpt_file_unix {
 	struct ckpt_file f;	/* f.inode: the UNIX */
 };
 
+/*
+ * A TCP, MPTCP or UDP socket. Variable: nopts struct ckpt_inet_opt, those options
+ * that differ from what a new socket has. The datagrams of a UDP socket follow in
+ * DATA records, each a struct ckpt_udp_msg and the data.
+ */
+struct ckpt_file_inet {
+	struct ckpt_file f;
+	struct ckpt_sock sk;
+	__le32 family;		/* AF_INET or AF_INET6 */
+	__le32 protocol;	/* IPPROTO_* */
+	__le32 state;		/* 7: closed or not connected; 1: UDP, connected; 10: listens */
+	__le32 socket_state;	/* 1: never connected; 2: connecting; 3: was connected; 4: disconnecting */
+	__le32 shutdown;	/* 1: for receiving; 2: for sending */
+	__le32 err;		/* errno that the next call will report */
+	__le32 flags;		/* CKPT_INET_* */
+	__le32 nopts;
+	__le32 port;		/* 0: not bound */
+	__le32 peer_port;	/* 0: not connected */
+	__u8 addr[16];		/* IPv4: the first 4 bytes */
+	__u8 peer[16];
+};
+
+#define CKPT_INET_REUSEADDR	0x1
+#define CKPT_INET_REUSEPORT	0x2
+#define CKPT_INET_NO_CHECK	0x4	/* SO_NO_CHECK */
+#define CKPT_INET_ADDR		0x8	/* bind() has chosen the address */
+#define CKPT_INET_PORT		0x10	/* bind() has chosen the port */
+#define CKPT_INET_DONE		0x20	/* its connection has ended */
+#define CKPT_INET_ALL		0x3f
+
+struct ckpt_inet_opt {
+	__le32 level;		/* SOL_* */
+	__le32 opt;
+	__le32 len;
+	__le32 pad;
+	__u8 value[16];		/* as setsockopt() takes it */
+};
+
+struct ckpt_udp_msg {
+	__le32 family;		/* of the datagram: AF_INET or AF_INET6 */
+	__le32 sport;
+	__le32 dport;
+	__le32 ttl;		/* or hop limit */
+	__le32 flow;		/* IPv4: TOS; IPv6: traffic class and flow label */
+	__le32 iif;		/* interface it came in through */
+	__u8 saddr[16];
+	__u8 daddr[16];
+	__u8 spec_dst[4];	/* of IP_PKTINFO */
+	__le32 pad;
+	__le64 tstamp;		/* ns of CLOCK_REALTIME, 0: none */
+};
+
 /* one for each UNIX that is not a ghost, after all objects */
 struct ckpt_unix_peer {
 	__le32 peer;		/* objref, 0: none */

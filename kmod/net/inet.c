@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Saves: sockets of IPv4 and IPv6 that have nothing on the wire: TCP and MPTCP
+ * that listen, are bound, were never connected, or whose connection is closed
+ * for good; UDP, bound and connected. Options that differ from those of a new
+ * socket. The queue of a UDP socket is udpq.c's.
+ * Refuses: connections that wait for accept(), unread data of a closed
+ * connection, multicast groups, IP options, flow labels, TCP-MD5, TLS, BPF.
+ * Connections (tcp-established) and other protocols are of no kind at all.
+ * Restart takes the address with the caller's rights; one that is taken is an
+ * error.
+ * Locks: lock_sock in the callees; the tasks that use it are parked.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/inetdevice.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/inet_connection_sock.h>
+#include <net/inet_sock.h>
+#include <net/ipv6.h>
+#include <net/sock_reuseport.h>
+#include <net/tcp_states.h>
+
+#include "net.h"
+#include "../files/files.h"
+
+#define CKPT_OPT_MAX	(sizeof(((struct ckpt_inet_opt *)0)->value))
+
+static const struct {
+	u16 level, opt;
+} ckpt_inet_opts[] = {
+	{ SOL_IP, IP_TOS }, { SOL_IP, IP_TTL }, { SOL_IP, IP_RECVOPTS },
+	{ SOL_IP, IP_RETOPTS }, { SOL_IP, IP_PKTINFO }, { SOL_IP, IP_RECVTTL },
+	{ SOL_IP, IP_RECVTOS }, { SOL_IP, IP_RECVERR }, { SOL_IP, IP_MTU_DISCOVER },
+	{ SOL_IP, IP_FREEBIND }, { SOL_IP, IP_TRANSPARENT }, { SOL_IP, IP_PASSSEC },
+	{ SOL_IP, IP_RECVORIGDSTADDR }, { SOL_IP, IP_MINTTL }, { SOL_IP, IP_CHECKSUM },
+	{ SOL_IP, IP_BIND_ADDRESS_NO_PORT }, { SOL_IP, IP_RECVFRAGSIZE },
+	{ SOL_IP, IP_RECVERR_RFC4884 }, { SOL_IP, IP_MULTICAST_TTL },
+	{ SOL_IP, IP_MULTICAST_LOOP }, { SOL_IP, IP_MULTICAST_ALL },
+#ifdef IP_LOCAL_PORT_RANGE
+	{ SOL_IP, IP_LOCAL_PORT_RANGE },
+#endif
+	{ SOL_IPV6, IPV6_V6ONLY }, { SOL_IPV6, IPV6_UNICAST_HOPS },
+	{ SOL_IPV6, IPV6_MULTICAST_HOPS }, { SOL_IPV6, IPV6_MULTICAST_LOOP },
+	{ SOL_IPV6, IPV6_MULTICAST_ALL }, { SOL_IPV6, IPV6_RECVPKTINFO },
+	{ SOL_IPV6, IPV6_RECVHOPLIMIT }, { SOL_IPV6, IPV6_RECVTCLASS },
+	{ SOL_IPV6, IPV6_TCLASS }, { SOL_IPV6, IPV6_RECVERR },
+	{ SOL_IPV6, IPV6_RECVERR_RFC4884 }, { SOL_IPV6, IPV6_MTU_DISCOVER },
+	{ SOL_IPV6, IPV6_DONTFRAG }, { SOL_IPV6, IPV6_AUTOFLOWLABEL },
+	{ SOL_IPV6, IPV6_FLOWINFO }, { SOL_IPV6, IPV6_FREEBIND },
+	{ SOL_IPV6, IPV6_TRANSPARENT }, { SOL_IPV6, IPV6_RECVORIGDSTADDR },
+	{ SOL_IPV6, IPV6_RECVPATHMTU }, { SOL_IPV6, IPV6_ADDR_PREFERENCES },
+	{ SOL_IPV6, IPV6_MINHOPCOUNT }, { SOL_IPV6, IPV6_RECVFRAGSIZE },
+	{ SOL_TCP, TCP_NODELAY }, { SOL_TCP, TCP_MAXSEG }, { SOL_TCP, TCP_CORK },
+	{ SOL_TCP, TCP_KEEPIDLE }, { SOL_TCP, TCP_KEEPINTVL }, { SOL_TCP, TCP_KEEPCNT },
+	{ SOL_TCP, TCP_SYNCNT }, { SOL_TCP, TCP_LINGER2 }, { SOL_TCP, TCP_DEFER_ACCEPT },
+	{ SOL_TCP, TCP_WINDOW_CLAMP }, { SOL_TCP, TCP_CONGESTION },
+	{ SOL_TCP, TCP_THIN_LINEAR_TIMEOUTS }, { SOL_TCP, TCP_USER_TIMEOUT },
+	{ SOL_TCP, TCP_FASTOPEN }, { SOL_TCP, TCP_NOTSENT_LOWAT },
+	{ SOL_TCP, TCP_SAVE_SYN }, { SOL_TCP, TCP_FASTOPEN_CONNECT },
+	{ SOL_TCP, TCP_FASTOPEN_NO_COOKIE }, { SOL_TCP, TCP_INQ }, { SOL_TCP, TCP_TX_DELAY },
+	{ SOL_UDP, UDP_NO_CHECK6_TX }, { SOL_UDP, UDP_NO_CHECK6_RX },
+	{ SOL_UDP, UDP_SEGMENT }, { SOL_UDP, UDP_GRO },
+};
+
+static bool ckpt_inet_match(struct file *file)
+{
+	struct socket *sock;
+	struct sock *sk;
+
+	if (!S_ISSOCK(file_inode(file)->i_mode) || file->f_mode & FMODE_PATH)
+		return false;
+	sock = sock_from_file(file);
+	sk = sock ? sock->sk : NULL;
+	if (!sk || (sk->sk_family != AF_INET && sk->sk_family != AF_INET6))
+		return false;
+	if (sk->sk_type == SOCK_DGRAM)
+		return sk->sk_protocol == IPPROTO_UDP;
+	if (sk->sk_type != SOCK_STREAM ||
+	    (sk->sk_state != TCP_CLOSE && sk->sk_state != TCP_LISTEN))
+		return false;
+	if (sk->sk_protocol == IPPROTO_MPTCP)
+		return sock->state == SS_UNCONNECTED;
+	return sk->sk_protocol == IPPROTO_TCP;
+}
+
+/* ---- checkpoint ---- */
+
+static bool ckpt_inet6_odd(struct sock *sk)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	struct ipv6_pinfo *np = sk->sk_family == AF_INET6 ? inet6_sk(sk) : NULL;
+
+	return np && (rcu_access_pointer(np->ipv6_mc_list) || np->ipv6_ac_list ||
+		      rcu_access_pointer(np->ipv6_fl_list) || rcu_access_pointer(np->opt) ||
+		      np->mcast_oif || np->ucast_oif);
+#else
+	return false;
+#endif
+}
+
+static bool ckpt_inet_odd(struct sock *sk)
+{
+	struct inet_sock *inet = inet_sk(sk);
+	struct sock_reuseport *reuse;
+	bool odd;
+
+	rcu_read_lock();
+	reuse = rcu_dereference(sk->sk_reuseport_cb);
+	odd = reuse && rcu_access_pointer(reuse->prog);
+	rcu_read_unlock();
+	odd |= rcu_access_pointer(inet->mc_list) || rcu_access_pointer(inet->inet_opt) ||
+	       inet->mc_index || inet->mc_addr || inet->uc_index;
+#ifdef CONFIG_XFRM
+	odd |= rcu_access_pointer(sk->sk_policy[0]) || rcu_access_pointer(sk->sk_policy[1]);
+#endif
+	odd |= sk->sk_max_pacing_rate != ~0UL;
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		odd |= inet_csk(sk)->icsk_ulp_ops ||
+		       rcu_access_pointer(inet_csk(sk)->icsk_accept_queue.fastopenq.ctx);
+#ifdef CONFIG_TCP_MD5SIG
+		odd |= !!rcu_access_pointer(tcp_sk(sk)->md5sig_info);
+#endif
+	}
+	if (sk->sk_protocol == IPPROTO_UDP)
+		odd |= udp_sk(sk)->encap_type || udp_sk(sk)->pending;
+	return odd || ckpt_inet6_odd(sk) || !skb_queue_empty(&sk->sk_error_queue);
+}
+
+static int ckpt_inet_refuse(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct sock *sk)
+{
+	struct file *file = obj->ptr;
+	unsigned long ino = file_inode(file)->i_ino;
+
+	if (ckpt_inet_odd(sk))
+		return ckpt_refuse(ctx, obj->task, "inet",
+				   "socket:[%lu] has a multicast group, IP options, a BPF program, errors to be read, or more that cannot be saved; close it",
+				   ino);
+	if (sk->sk_state == TCP_LISTEN && vfs_poll(file, NULL) & EPOLLIN)
+		return ckpt_refuse(ctx, obj->task, "tcp-accept",
+				   "connections wait in socket:[%lu], port %u, for accept(); try again when they are taken",
+				   ino, inet_sk(sk)->inet_num);
+	if (sk->sk_type == SOCK_STREAM && sk->sk_state == TCP_CLOSE &&
+	    !skb_queue_empty(&sk->sk_receive_queue))
+		return ckpt_refuse(ctx, obj->task, "tcp-established",
+				   "socket:[%lu] is of a closed connection and has data to be read",
+				   ino);
+	return 0;
+}
+
+/* the kernel gives options to user memory only: that of the current process */
+static int ckpt_inet_get(struct socket *sock, int level, int opt, unsigned long page, int len)
+{
+	int __user *ulen = (void __user *)page;
+	int err;
+
+	if (put_user(len, ulen))
+		return -EFAULT;
+	err = sock->ops->getsockopt(sock, level, opt, (char __user *)page + 64, ulen);
+	if (!err && get_user(len, ulen))
+		err = -EFAULT;
+	return err ? err : len;
+}
+
+static int ckpt_inet_options(struct socket *sock, struct ckpt_inet_opt *opts, u32 *backlog)
+{
+	struct sock *sk = sock->sk;
+	struct ckpt_inet_opt *o = opts;
+	const void __user *from;
+	u8 def[CKPT_OPT_MAX];
+	struct socket *fresh;
+	unsigned long page;
+	unsigned int i;
+	int err, n, len;
+
+	/* what nobody has touched is left to the new socket */
+	err = sock_create_kern(sock_net(sk), sk->sk_family, sk->sk_type, sk->sk_protocol, &fresh);
+	if (err)
+		return err;
+	page = ckpt_user_page();
+	if (IS_ERR_VALUE(page)) {
+		sock_release(fresh);
+		return page;
+	}
+	from = (const void __user *)(page + 64);
+	for (i = 0; i < ARRAY_SIZE(ckpt_inet_opts); i++) {
+		memset(def, 0, sizeof(def));
+		memset(o, 0, sizeof(*o));
+		n = ckpt_inet_get(fresh, ckpt_inet_opts[i].level, ckpt_inet_opts[i].opt, page,
+				  sizeof(def));
+		if (n <= 0 || n > sizeof(def) || copy_from_user(def, from, n))
+			continue;
+		len = ckpt_inet_get(sock, ckpt_inet_opts[i].level, ckpt_inet_opts[i].opt, page,
+				    sizeof(def));
+		if (len <= 0 || len > sizeof(def) || copy_from_user(o->value, from, len) ||
+		    (len == n && !memcmp(def, o->value, len)))
+			continue;
+		o->level = cpu_to_le32(ckpt_inet_opts[i].level);
+		o->opt = cpu_to_le32(ckpt_inet_opts[i].opt);
+		o->len = cpu_to_le32(len);
+		o++;
+	}
+	*backlog = sk->sk_max_ack_backlog;
+	if (sk->sk_protocol == IPPROTO_MPTCP && sk->sk_state == TCP_LISTEN &&
+	    ckpt_inet_get(sock, SOL_TCP, TCP_INFO, page, sizeof(struct tcp_info)) > 0 &&
+	    get_user(n, (u32 __user *)(from + offsetof(struct tcp_info, tcpi_sacked))) == 0)
+		*backlog = n;
+	vm_munmap(page, PAGE_SIZE);
+	sock_release(fresh);
+	return o - opts;
+}
+
+static void ckpt_inet_addrs(struct sock *sk, struct ckpt_file_inet *rec)
+{
+	struct inet_sock *inet = inet_sk(sk);
+
+	rec->port = cpu_to_le32(inet->inet_num);
+	if (sk->sk_state == TCP_ESTABLISHED)
+		rec->peer_port = cpu_to_le32(ntohs(inet->inet_dport));
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6) {
+		memcpy(rec->addr, &sk->sk_v6_rcv_saddr, 16);
+		if (rec->peer_port)
+			memcpy(rec->peer, &sk->sk_v6_daddr, 16);
+		return;
+	}
+#endif
+	memcpy(rec->addr, &inet->inet_rcv_saddr, 4);
+	if (rec->peer_port)
+		memcpy(rec->peer, &inet->inet_daddr, 4);
+}
+
+static int ckpt_inet_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct socket *sock = sock_from_file(obj->ptr);
+	struct sock *sk = sock->sk;
+	struct ckpt_inet_opt *opts;
+	struct ckpt_file_inet *rec;
+	u32 flags = 0, backlog;
+	int n, err;
+
+	err = ckpt_inet_refuse(ctx, obj, sk);
+	if (err)
+		return err;
+	opts = kcalloc(ARRAY_SIZE(ckpt_inet_opts) + 1, sizeof(*opts), GFP_KERNEL);
+	if (!opts)
+		return -ENOMEM;
+	err = -ENOMEM;
+	n = ckpt_inet_options(sock, opts, &backlog);
+	if (n < 0) {
+		err = n;
+		goto out;
+	}
+	rec = ckpt_out(ctx, CKPT_REC_FILE_INET, obj->objref, sizeof(*rec), n * sizeof(*opts));
+	if (!rec)
+		goto out;
+	memcpy(rec + 1, opts, n * sizeof(*opts));
+	ckpt_file_common(ctx, obj, &rec->f);
+	err = ckpt_sock_save(ctx, obj->task, sk, &rec->sk);
+	if (err)
+		goto out;
+	if (sk->sk_reuse)
+		flags |= CKPT_INET_REUSEADDR;
+	if (sk->sk_reuseport)
+		flags |= CKPT_INET_REUSEPORT;
+	if (sk->sk_no_check_tx)
+		flags |= CKPT_INET_NO_CHECK;
+	if (sk->sk_userlocks & SOCK_BINDADDR_LOCK)
+		flags |= CKPT_INET_ADDR;
+	if (sk->sk_userlocks & SOCK_BINDPORT_LOCK)
+		flags |= CKPT_INET_PORT;
+	if (sock_flag(sk, SOCK_DONE))
+		flags |= CKPT_INET_DONE;
+	rec->family = cpu_to_le32(sk->sk_family);
+	rec->protocol = cpu_to_le32(sk->sk_protocol);
+	rec->state = cpu_to_le32(sk->sk_state);
+	rec->socket_state = cpu_to_le32(sock->state);
+	rec->shutdown = cpu_to_le32(sk->sk_shutdown);
+	rec->err = cpu_to_le32(sk->sk_err);
+	rec->flags = cpu_to_le32(flags);
+	rec->nopts = cpu_to_le32(n);
+	rec->sk.backlog = cpu_to_le32(backlog);
+	ckpt_inet_addrs(sk, rec);
+	if (sk->sk_protocol == IPPROTO_UDP)
+		err = ckpt_udp_queue(ctx, obj, sk);
+out:
+	kfree(opts);
+	return err;
+}
+
+/* ---- restart ---- */
+
+static int ckpt_inet_check(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	const struct ckpt_file_inet *rec = (const void *)in->fixed;
+	u32 type = le32_to_cpu(rec->sk.type), state = le32_to_cpu(rec->state);
+	u32 proto = le32_to_cpu(rec->protocol), nopts = le32_to_cpu(rec->nopts);
+	bool udp = proto == IPPROTO_UDP;
+
+	if ((le32_to_cpu(rec->family) != AF_INET && le32_to_cpu(rec->family) != AF_INET6) ||
+	    (!udp && proto != IPPROTO_TCP && proto != IPPROTO_MPTCP) ||
+	    type != (udp ? SOCK_DGRAM : SOCK_STREAM))
+		return ckpt_bad(ctx, in, "its protocol is out of range");
+	if (state != TCP_CLOSE && state != (udp ? TCP_ESTABLISHED : TCP_LISTEN))
+		return ckpt_bad(ctx, in, "its state is out of range");
+	if (le32_to_cpu(rec->port) > U16_MAX || le32_to_cpu(rec->peer_port) > U16_MAX ||
+	    (state != TCP_CLOSE && !rec->port) ||
+	    !rec->peer_port == (state == TCP_ESTABLISHED))
+		return ckpt_bad(ctx, in, "its addresses do not fit its state");
+	if (le32_to_cpu(rec->flags) & ~CKPT_INET_ALL || le32_to_cpu(rec->shutdown) > 3 ||
+	    le32_to_cpu(rec->err) > MAX_ERRNO ||
+	    le32_to_cpu(rec->socket_state) < SS_UNCONNECTED ||
+	    le32_to_cpu(rec->socket_state) > SS_DISCONNECTING ||
+	    (proto != IPPROTO_TCP && le32_to_cpu(rec->socket_state) != SS_UNCONNECTED) ||
+	    le32_to_cpu(rec->sk.backlog) > INT_MAX)
+		return ckpt_bad(ctx, in, "a setting is out of range");
+	if (nopts > ARRAY_SIZE(ckpt_inet_opts) ||
+	    in->var_len != nopts * sizeof(struct ckpt_inet_opt))
+		return ckpt_bad(ctx, in, "the number of its options is out of range");
+	return ckpt_sock_check(ctx, in, &rec->sk);
+}
+
+static int ckpt_inet_set_options(struct ckpt_ctx *ctx, struct ckpt_in *in, struct socket *sock)
+{
+	const struct ckpt_file_inet *rec = (const void *)in->fixed;
+	const struct ckpt_inet_opt *o = (const void *)in->var;
+	u32 n, i, level, opt, len;
+	u8 value[CKPT_OPT_MAX];
+	int err;
+
+	for (n = 0; n < le32_to_cpu(rec->nopts); n++, o++) {
+		level = le32_to_cpu(o->level);
+		opt = le32_to_cpu(o->opt);
+		len = le32_to_cpu(o->len);
+		for (i = 0; i < ARRAY_SIZE(ckpt_inet_opts); i++)
+			if (ckpt_inet_opts[i].level == level && ckpt_inet_opts[i].opt == opt)
+				break;
+		if (i == ARRAY_SIZE(ckpt_inet_opts) || !len || len > sizeof(value))
+			return ckpt_bad(ctx, in, "an option is not known");
+		memcpy(value, o->value, len);
+		err = sock->ops->setsockopt(sock, level, opt, KERNEL_SOCKPTR(value), len);
+		if (err)
+			return ckpt_err(ctx, err, "image offset %llu: option %u of level %u cannot be set on a socket",
+					in->offset, opt, level);
+	}
+	return 0;
+}
+
+static int ckpt_inet_reuse(struct socket *sock, u32 flags)
+{
+	struct sock *sk = sock->sk;
+	int on = 1, err = 0;
+
+	sk->sk_no_check_tx = !!(flags & CKPT_INET_NO_CHECK);
+	if (sk->sk_protocol != IPPROTO_MPTCP) {
+		sk->sk_reuse = flags & CKPT_INET_REUSEADDR ? SK_CAN_REUSE : SK_NO_REUSE;
+		sk->sk_reuseport = !!(flags & CKPT_INET_REUSEPORT);
+		return 0;
+	}
+	/* it has sockets inside */
+	if (flags & CKPT_INET_REUSEADDR)
+		err = sock->ops->setsockopt(sock, SOL_SOCKET, SO_REUSEADDR,
+					    KERNEL_SOCKPTR(&on), sizeof(on));
+	if (!err && flags & CKPT_INET_REUSEPORT)
+		err = sock->ops->setsockopt(sock, SOL_SOCKET, SO_REUSEPORT,
+					    KERNEL_SOCKPTR(&on), sizeof(on));
+	return err;
+}
+
+static int ckpt_inet_sockaddr(struct sockaddr_storage *ss, u32 family, const u8 *addr, __le32 port)
+{
+	struct sockaddr_in6 *sin6 = (void *)ss;
+	struct sockaddr_in *sin = (void *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (family == AF_INET6) {
+		sin6->sin6_family = AF_INET6;
+		sin6->sin6_port = htons(le32_to_cpu(port));
+		memcpy(&sin6->sin6_addr, addr, 16);
+		return sizeof(*sin6);
+	}
+	sin->sin_family = AF_INET;
+	sin->sin_port = htons(le32_to_cpu(port));
+	memcpy(&sin->sin_addr, addr, 4);
+	return sizeof(*sin);
+}
+
+/* an address that was chosen by connect() is chosen again */
+static int ckpt_inet_bind(struct ckpt_ctx *ctx, const struct ckpt_file_inet *rec,
+			  struct socket *sock)
+{
+	u32 family = le32_to_cpu(rec->family), flags = le32_to_cpu(rec->flags);
+	static const u8 any[16];
+	struct sockaddr_storage ss;
+	struct sock *sk = sock->sk;
+	int len, err;
+
+	if (rec->port) {
+		len = ckpt_inet_sockaddr(&ss, family,
+					 rec->peer_port && !(flags & CKPT_INET_ADDR) ?
+					 any : rec->addr, rec->port);
+		err = kernel_bind(sock, (struct sockaddr *)&ss, len);
+		if (err)
+			return ckpt_err(ctx, err, "a %s socket cannot be bound to %pISpc%s",
+					sk->sk_type == SOCK_DGRAM ? "UDP" : "TCP", &ss,
+					err == -EADDRINUSE ? ": the address is in use" :
+					err == -EADDRNOTAVAIL ? ": no device has it" : "");
+	}
+	if (rec->peer_port) {
+		len = ckpt_inet_sockaddr(&ss, family, rec->peer, rec->peer_port);
+		err = kernel_connect(sock, (struct sockaddr *)&ss, len, 0);
+		if (err)
+			return ckpt_err(ctx, err, "a UDP socket cannot be connected to %pISpc",
+					&ss);
+	}
+	lock_sock(sk);
+	sk->sk_userlocks &= ~(SOCK_BINDADDR_LOCK | SOCK_BINDPORT_LOCK);
+	if (flags & CKPT_INET_ADDR)
+		sk->sk_userlocks |= SOCK_BINDADDR_LOCK;
+	if (flags & CKPT_INET_PORT)
+		sk->sk_userlocks |= SOCK_BINDPORT_LOCK;
+	sk->sk_shutdown = le32_to_cpu(rec->shutdown);
+	sk->sk_err = le32_to_cpu(rec->err);
+	if (flags & CKPT_INET_DONE)
+		sock_set_flag(sk, SOCK_DONE);
+	release_sock(sk);
+	sock->state = le32_to_cpu(rec->socket_state);
+	return 0;
+}
+
+static struct file *ckpt_inet_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	const struct ckpt_file_inet *rec = (const void *)in->fixed;
+	struct socket *sock;
+	int err;
+
+	err = ckpt_inet_check(ctx, in);
+	if (err)
+		return ERR_PTR(err);
+	err = sock_create(le32_to_cpu(rec->family), le32_to_cpu(rec->sk.type),
+			  le32_to_cpu(rec->protocol), &sock);
+	if (err)
+		return ERR_PTR(err);
+	ckpt_sock_set(sock->sk, &rec->sk);
+	err = ckpt_inet_reuse(sock, le32_to_cpu(rec->flags));
+	if (!err)
+		err = ckpt_inet_set_options(ctx, in, sock);
+	if (!err)
+		err = ckpt_inet_bind(ctx, rec, sock);
+	if (err) {
+		sock_release(sock);
+		return ERR_PTR(err);
+	}
+	/* releases the socket when it fails */
+	return sock_alloc_file(sock, 0, NULL);
+}
+
+/* from here on clients can connect */
+static int ckpt_inet_last(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	const struct ckpt_file_inet *rec = obj->priv;
+	int err;
+
+	err = kernel_listen(sock_from_file(obj->ptr), le32_to_cpu(rec->sk.backlog));
+	if (err)
+		ckpt_err(ctx, err, "cannot listen on port %u%s", le32_to_cpu(rec->port),
+			 err == -EADDRINUSE ? ": it is in use" : "");
+	return err;
+}
+
+static int ckpt_inet_restored(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in)
+{
+	const struct ckpt_file_inet *rec = (const void *)in->fixed;
+
+	if (le32_to_cpu(rec->protocol) == IPPROTO_UDP)
+		obj->data = ckpt_udp_data;
+	if (le32_to_cpu(rec->state) != TCP_LISTEN)
+		return 0;
+	obj->priv = kmemdup(rec, sizeof(*rec), GFP_KERNEL);
+	if (!obj->priv)
+		return -ENOMEM;
+	obj->last = ckpt_inet_last;
+	return 0;
+}
+
+static void ckpt_inet_drop(struct ckpt_obj *obj)
+{
+	kfree(obj->priv);
+}
+
+const struct ckpt_file_kind ckpt_file_inet = {
+	.name = "inet",
+	.rec = CKPT_REC_FILE_INET,
+	.match = ckpt_inet_match,
+	.checkpoint = ckpt_inet_checkpoint,
+	.restart = ckpt_inet_restart,
+	.restored = ckpt_inet_restored,
+	.drop = ckpt_inet_drop,
+};
