@@ -235,9 +235,9 @@ static int ckpt_pty_pair(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	struct ckpt_tty *rec;
 	u8 *p;
 
-	/* the slave's lock is the inner one, as lockdep has it */
-	tty_buffer_lock_exclusive(m->port);
+	/* a signal key makes the slave's worker flush what the master has queued */
 	tty_buffer_lock_exclusive(s->port);
+	tty_buffer_lock_exclusive(m->port);
 	rec = ckpt_out(ctx, CKPT_REC_TTY, obj->objref, sizeof(*rec),
 		       m->count ? ckpt_ldisc_size(m) + ckpt_ldisc_size(s) : 0);
 	if (rec) {
@@ -248,8 +248,8 @@ static int ckpt_pty_pair(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 			ckpt_ldisc_checkpoint(s, &rec->slave, p);
 		}
 	}
-	tty_buffer_unlock_exclusive(s->port);
 	tty_buffer_unlock_exclusive(m->port);
+	tty_buffer_unlock_exclusive(s->port);
 	return rec ? 0 : -ENOMEM;
 }
 

@@ -28,6 +28,8 @@ var realPrograms = []realProgram{
 	{"python3", []string{"python3", job.Demo + "/single.py"}, "python3, one thread"},
 	{"python3-threads", []string{"python3", job.Demo + "/threads.py"}, "python3, 6 threads, locks, queue"},
 	{"sqlite3", []string{"bash", job.Demo + "/sqlite.sh"}, "sqlite3 in an open transaction"},
+	{"python3-pty", []string{"python3", job.Demo + "/spawn.py", "bash", job.Demo + "/counter.sh"}, "pty.spawn in python3"},
+	{"bash-terminal", []string{"python3", job.Demo + "/shell.py"}, "bash with job control on a terminal"},
 	{"go", []string{job.Payload + "/bin/goprog"}, "Go: goroutines, timers, GC, TCP"},
 }
 
