@@ -397,6 +397,24 @@ type Shmem struct {
 	HugeShift uint32 `json:"huge_shift"` // of a hugetlb one
 }
 
+// IPCSHM is struct ckpt_ipc_shm of ckpt_image.h.
+type IPCSHM struct {
+	Size  uint64 `json:"size"`
+	ID    uint32 `json:"id"`
+	Key   uint32 `json:"key"`   // 0: IPC_PRIVATE, or removed
+	Mode  uint32 `json:"mode"`  // permissions
+	Flags uint32 `json:"flags"` // CKPT_SHM_*
+	UID   uint32 `json:"uid"`
+	GID   uint32 `json:"gid"`
+	Cuid  uint32 `json:"cuid"`  // of the creator
+	Cgid  uint32 `json:"cgid"`  // of the creator
+	Atime uint64 `json:"atime"` // seconds
+	Dtime uint64 `json:"dtime"` // seconds
+	Ctime uint64 `json:"ctime"` // seconds
+	Cpid  uint32 `json:"cpid"`  // creator and last user, 0: not known any more
+	Lpid  uint32 `json:"lpid"`  // creator and last user, 0: not known any more
+}
+
 // File is struct ckpt_file of ckpt_image.h.
 type File struct {
 	Flags     uint32 `json:"flags"`               // O_* as F_GETFL gives them, with O_PATH
@@ -604,6 +622,11 @@ type EpollWatch struct {
 // FileShmem is struct ckpt_file_shmem of ckpt_image.h.
 type FileShmem struct {
 	F File `json:"f"` // f.inode: the SHMEM
+}
+
+// FileSHM is struct ckpt_file_shm of ckpt_image.h.
+type FileSHM struct {
+	F File `json:"f"` // f.inode: the IPC_SHM
 }
 
 // Pipe is struct ckpt_pipe of ckpt_image.h.
@@ -827,6 +850,9 @@ const (
 	ShmemNoreserve        = 0x2
 	ShmemHugetlb          = 0x4
 	ShmemSYSV             = 0x8
+	SHMRemoved            = 0x1 // goes when the last one detaches it
+	SHMLocked             = 0x2
+	SHMNoreserve          = 0x4
 	InheritTTY            = 0x1 // the controlling terminal of some process
 	LdiscLnext            = 0x1 // the next character is taken literally
 	LdiscErasing          = 0x2
@@ -933,10 +959,11 @@ const (
 	TypeFileINET     Type = 0x402 // AF_INET and AF_INET6 sockets
 	TypeUnix         Type = 0x403 // object: an AF_UNIX socket, open or not
 	TypeUnixPeer     Type = 0x404 // how a UNIX stands to others
-	TypeIPCSHM       Type = 0x500
+	TypeIPCSHM       Type = 0x500 // object: a SysV segment with page data
 	TypeIPCSem       Type = 0x501
 	TypeIPCMsg       Type = 0x502
 	TypeSemUndo      Type = 0x503
+	TypeFileSHM      Type = 0x504 // what attaches a SysV segment
 	TypeNamespace    Type = 0x600
 )
 
@@ -991,9 +1018,10 @@ var kinds = map[Type]Kind{
 	TypeFileINET:     {Name: "FILE_INET", New: func() any { return new(FileINET) }, Object: true},
 	TypeUnix:         {Name: "UNIX", New: func() any { return new(Unix) }, Object: true},
 	TypeUnixPeer:     {Name: "UNIX_PEER", New: func() any { return new(UnixPeer) }},
-	TypeIPCSHM:       {Name: "IPC_SHM", New: nil},
+	TypeIPCSHM:       {Name: "IPC_SHM", New: func() any { return new(IPCSHM) }, Object: true},
 	TypeIPCSem:       {Name: "IPC_SEM", New: nil},
 	TypeIPCMsg:       {Name: "IPC_MSG", New: nil},
 	TypeSemUndo:      {Name: "SEM_UNDO", New: nil},
+	TypeFileSHM:      {Name: "FILE_SHM", New: func() any { return new(FileSHM) }, Object: true},
 	TypeNamespace:    {Name: "NAMESPACE", New: nil},
 }

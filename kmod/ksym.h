@@ -146,6 +146,8 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	Y(const struct file_operations, eventpoll_fops)		\
 	Y(const struct file_operations, hung_up_tty_fops)	\
 	Y(const struct file_operations, inotify_fops)		\
+	Y(const struct file_operations, shm_file_operations)	\
+	Y(int, ipc_mni_shift)					\
 	Y(const struct vdso_image, vdso_image_64)		\
 	Y(struct lsm_blob_sizes, landlock_blob_sizes)		\
 	Y(struct hrtimer_cpu_base, hrtimer_bases)		\

@@ -7,6 +7,7 @@
 #include "private.h"
 #include "arch/arch.h"
 #include "files/files.h"
+#include "ipc/ipc.h"
 #include "mm/mm.h"
 #include "net/net.h"
 #include "task/task.h"
@@ -61,6 +62,10 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	{ REC(SAME, ckpt_same) },
 	{ REC(SHMEM, ckpt_shmem), .read = ckpt_shmem_read },
 
+	/* ipc/ */
+	{ REC(IPC_SHM, ckpt_ipc_shm), .read = ckpt_shm_read },
+	{ REC(FILE_SHM, ckpt_file_shm), .read = ckpt_file_read },
+
 	/* files/ */
 	{ PROC(FDTABLE, ckpt_fdtable), .apply = ckpt_fdtable_apply },
 	{ PROC(FS, ckpt_fs), .late = ckpt_fs_late },
@@ -91,6 +96,7 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 
 /* the first that matches takes a file */
 const struct ckpt_file_kind * const ckpt_file_kinds[] = {
+	&ckpt_file_shm,
 	&ckpt_file_shmem,
 	&ckpt_file_pipe,
 	&ckpt_file_pty,
@@ -142,6 +148,7 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("vma", "file mappings, private and shared; mlock, madvise, names, protection keys"),
 	HANDLED("mempolicy", "NUMA policy of threads and of private mappings; refused: of shared memory, home nodes"),
 	HANDLED("shmem", "shared anonymous memory, memfd with seals; refused: used outside of the tree"),
+	HANDLED("sysv-shm", "SysV shared memory with id and key; refused: attached outside of the tree"),
 	HANDLED("path", "regular files, directories, null, zero, full, random, urandom"),
 	HANDLED("table", "descriptors, close-on-exec"),
 	HANDLED("owner", "F_SETOWN, F_SETSIG, O_ASYNC; refused: an owner outside of the tree"),

@@ -21,6 +21,7 @@ type row struct{ name, status, what, test string }
 var kmodElsewhere = map[string]string{
 	"unix-queue": "net/unixq",
 	"inherit":    "restart",
+	"sysv-shm":   "ipc/shm",
 	"ghost":      "task/group",
 	"anon":       "mm/pages",
 	"owner":      "files/file",

@@ -18,6 +18,7 @@
 #include <linux/eventpoll.h>
 #include <linux/fsnotify_backend.h>
 #include <linux/hrtimer.h>
+#include <linux/ipc.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
@@ -123,6 +124,24 @@ struct ckpt_m_n_tty {
 	size_t read_tail, line_start, lookahead_count;
 	unsigned int column, canon_column;
 	size_t echo_tail;
+};
+
+/* ipc/shm.c; with shm_perm.lock */
+struct ckpt_m_shmid {			/* struct shmid_kernel */
+	struct kern_ipc_perm shm_perm;
+	struct file *shm_file;
+	unsigned long shm_nattch;
+	unsigned long shm_segsz;
+	time64_t shm_atim;
+	time64_t shm_dtim;
+	time64_t shm_ctim;
+	struct pid *shm_cprid;
+	struct pid *shm_lprid;
+};
+
+struct ckpt_m_shm_file {		/* struct shm_file_data */
+	int id;
+	struct ipc_namespace *ns;
 };
 
 int ckpt_mirror_init(void);

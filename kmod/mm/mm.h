@@ -83,6 +83,7 @@ int ckpt_same_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 
 /* shmem.c: shared memory and memfd */
 extern const struct ckpt_file_kind ckpt_file_shmem;
+int ckpt_shmem_save(struct ckpt_ctx *ctx, struct ckpt_obj *inode, struct file *file);
 int ckpt_shmem_capture(struct ckpt_ctx *ctx, struct ckpt_mm_save *save);
 int ckpt_shmem_write(struct ckpt_ctx *ctx, struct ckpt_mm_save *save,
 		     struct ckpt_batch *b);

@@ -17,6 +17,7 @@
 
 #include "mm.h"
 #include "../files/files.h"
+#include "../ipc/ipc.h"
 #include "../ksym.h"
 
 #define CKPT_SHMEM_NAME_MAX	249
@@ -63,28 +64,21 @@ static int ckpt_shmem_file_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 			   file, obj->users, (long)file_count(file));
 }
 
-static int ckpt_shmem_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+/**
+ * ckpt_shmem_save() - have the content of shared memory written
+ * @ctx: the checkpoint
+ * @inode: its object
+ * @file: any file of it
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_shmem_save(struct ckpt_ctx *ctx, struct ckpt_obj *inode, struct file *file)
 {
-	struct file *file = obj->ptr;
 	struct ckpt_mm_save *save;
-	struct ckpt_obj *inode;
-	bool new;
 
-	if (!strncmp(file->f_path.dentry->d_name.name, "SYSV", 4))
-		return ckpt_refuse(ctx, obj->task, "sysv-shm",
-				   "has a SysV shared memory segment attached");
-	inode = ckpt_obj_add(ctx, file_inode(file), CKPT_OBJ_INODE, obj->task, &new);
-	if (!inode)
-		return -ENOMEM;
-	obj->priv = inode;
-	obj->leak = ckpt_shmem_file_leak;
-	if (!new)
-		return 0;
-	inode->priv = file->f_path.dentry;
-	inode->leak = ckpt_shmem_leak;
 #ifdef CONFIG_NUMA
 	if (!RB_EMPTY_ROOT(&SHMEM_I(file_inode(file))->policy.root))
-		return ckpt_refuse(ctx, obj->task, "mempolicy",
+		return ckpt_refuse(ctx, inode->task, "mempolicy",
 				   "shared memory %pD has a NUMA policy (mbind)", file);
 #endif
 	save = kzalloc(sizeof(*save), GFP_KERNEL);
@@ -99,10 +93,28 @@ static int ckpt_shmem_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 
 		kfree(save);
 		return ckpt_err(ctx, err, "cannot read shared memory of process %d",
-				task_pid_vnr(obj->task));
+				task_pid_vnr(inode->task));
 	}
 	list_add_tail(&save->node, &ctx->mms);
 	return 0;
+}
+
+static int ckpt_shmem_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct file *file = obj->ptr;
+	struct ckpt_obj *inode;
+	bool new;
+
+	inode = ckpt_obj_add(ctx, file_inode(file), CKPT_OBJ_INODE, obj->task, &new);
+	if (!inode)
+		return -ENOMEM;
+	obj->priv = inode;
+	obj->leak = ckpt_shmem_file_leak;
+	if (!new)
+		return 0;
+	inode->priv = file->f_path.dentry;
+	inode->leak = ckpt_shmem_leak;
+	return ckpt_shmem_save(ctx, inode, file);
 }
 
 static int ckpt_shmem_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
@@ -340,7 +352,7 @@ int ckpt_shmem_fill(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 	int err;
 
 	/* other kinds of inode objects have other pointers */
-	if (obj->drop != ckpt_shmem_put)
+	if (obj->drop != ckpt_shmem_put && obj->drop != ckpt_shm_put)
 		return ckpt_bad(ctx, in, "refers to an object that has no pages");
 	err = ckpt_pages_check(ctx, in, round_up((u64)i_size_read(file_inode(file)), PAGE_SIZE));
 	if (err)

@@ -90,10 +90,11 @@ enum ckpt_rec {
 	CKPT_REC_UNIX		= 0x403,	/* object: an AF_UNIX socket, open or not */
 	CKPT_REC_UNIX_PEER	= 0x404,	/* how a UNIX stands to others */
 
-	CKPT_REC_IPC_SHM	= 0x500,
+	CKPT_REC_IPC_SHM	= 0x500,	/* object: a SysV segment with page data */
 	CKPT_REC_IPC_SEM	= 0x501,
 	CKPT_REC_IPC_MSG	= 0x502,
 	CKPT_REC_SEM_UNDO	= 0x503,
+	CKPT_REC_FILE_SHM	= 0x504,	/* what attaches a SysV segment */
 
 	CKPT_REC_NAMESPACE	= 0x600,
 };
@@ -512,6 +513,24 @@ struct ckpt_shmem {
 #define CKPT_SHMEM_HUGETLB	0x4
 #define CKPT_SHMEM_SYSV		0x8
 
+/* ---- ipc/ ---- */
+
+struct ckpt_ipc_shm {
+	__le64 size;
+	__le32 id;
+	__le32 key;		/* 0: IPC_PRIVATE, or removed */
+	__le32 mode;		/* permissions */
+	__le32 flags;		/* CKPT_SHM_* */
+	__le32 uid, gid;
+	__le32 cuid, cgid;	/* of the creator */
+	__le64 atime, dtime, ctime;	/* seconds */
+	__le32 cpid, lpid;	/* creator and last user, 0: not known any more */
+};
+
+#define CKPT_SHM_REMOVED	0x1	/* goes when the last one detaches it */
+#define CKPT_SHM_LOCKED		0x2
+#define CKPT_SHM_NORESERVE	0x4
+
 /* ---- files/ ---- */
 
 /* the beginning of the fixed part of every FILE_* record */
@@ -750,6 +769,10 @@ struct ckpt_epoll_watch {
 
 struct ckpt_file_shmem {
 	struct ckpt_file f;	/* f.inode: the SHMEM */
+};
+
+struct ckpt_file_shm {
+	struct ckpt_file f;	/* f.inode: the IPC_SHM */
 };
 
 /* data follows in DATA records with the same objref, one for each packet or run */
