@@ -62,11 +62,13 @@ int ckpt_pipe_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
 int ckpt_pipe_data(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in);
 int ckpt_pipe_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 
-/* pty.c */
+/* pty.c: pseudo terminals */
 extern const struct ckpt_file_kind ckpt_file_pty;
+int ckpt_tty_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+
+/* ctty.c: controlling terminals */
 int ckpt_tty_collect(struct ckpt_ctx *ctx, struct task_struct *task);
 u32 ckpt_tty_ref(struct ckpt_ctx *ctx, struct task_struct *task);
-int ckpt_tty_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
 int ckpt_tty_late(struct ckpt_ctx *ctx, struct ckpt_in *in);
 
 /* inherit.c: files that are left behind */

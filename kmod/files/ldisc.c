@@ -21,12 +21,15 @@
 /* what the driver has queued: the worker is kept out */
 static u32 ckpt_flip_bytes(struct tty_port *port, u8 *dst)
 {
-	struct tty_buffer *b;
+	struct tty_buffer *b, *next;
 	u32 n = 0;
 
-	for (b = port->buf.head; b; b = smp_load_acquire(&b->next)) {
+	for (b = port->buf.head; b; b = next) {
+		/* as in flush_to_ldisc(): with this one all of its bytes are there */
 		int len = smp_load_acquire(&b->commit) - b->read;
 
+		/* and so is what the next one holds */
+		next = smp_load_acquire(&b->next);
 		if (dst)
 			memcpy(dst + n, char_buf_ptr(b, b->read), len);
 		n += len;
@@ -76,7 +79,7 @@ u8 *ckpt_ldisc_checkpoint(struct tty_struct *tty, struct ckpt_ldisc *rec, u8 *p)
 	rec->read = cpu_to_le32(n);
 	rec->canon = cpu_to_le32(ckpt_ahead(l->canon_head, l->read_tail));
 	rec->commit = cpu_to_le32(ckpt_ahead(l->commit_head, l->read_tail));
-	rec->line_start = cpu_to_le32(l->read_tail - l->line_start);
+	rec->line_start = cpu_to_le32(min_t(size_t, l->read_tail - l->line_start, CKPT_TTY_BUF));
 	rec->column = cpu_to_le32(l->column);
 	rec->canon_column = cpu_to_le32(l->canon_column);
 	rec->flags = cpu_to_le32((l->lnext ? CKPT_LDISC_LNEXT : 0) |
@@ -118,7 +121,7 @@ long ckpt_ldisc_check(const struct ckpt_ldisc *rec)
 	if (read > CKPT_TTY_BUF || echo > CKPT_TTY_BUF || flip > CKPT_TTY_FLIP_MAX ||
 	    le32_to_cpu(rec->canon) > read || le32_to_cpu(rec->commit) > read ||
 	    le32_to_cpu(rec->echo_commit) > echo || le32_to_cpu(rec->echo_mark) > echo ||
-	    le32_to_cpu(rec->lookahead) > flip)
+	    le32_to_cpu(rec->lookahead) > flip || le32_to_cpu(rec->line_start) > CKPT_TTY_BUF)
 		return -1;
 	return 2 * read + echo + flip;
 }

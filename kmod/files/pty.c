@@ -23,24 +23,6 @@
 #include "pty.h"
 #include "../ksym.h"
 
-/* of a pair in a checkpoint */
-struct ckpt_pty {
-	int masters, slaves;	/* open files in the tree */
-	bool left;		/* left behind */
-};
-
-static struct tty_struct *ckpt_pty_master(struct tty_struct *tty)
-{
-	return tty->driver->subtype == PTY_TYPE_MASTER ? tty : tty->link;
-}
-
-static bool ckpt_is_pty(struct tty_struct *tty)
-{
-	return tty && tty->driver->type == TTY_DRIVER_TYPE_PTY && tty->link &&
-	       (tty->driver->major == UNIX98_PTY_MASTER_MAJOR ||
-		tty->driver->major == UNIX98_PTY_SLAVE_MAJOR);
-}
-
 static bool ckpt_pty_match(struct file *file)
 {
 	return !(file->f_mode & FMODE_PATH) && ckpt_is_pty(ckpt_file_tty(file));
@@ -79,19 +61,6 @@ static bool ckpt_pty_half_read(struct tty_struct *tty)
 	return found;
 }
 
-static bool ckpt_pty_session_here(struct ckpt_ctx *ctx, struct tty_struct *tty)
-{
-	struct ckpt_proc *proc;
-	bool here;
-
-	spin_lock_irq(&tty->ctrl.lock);
-	here = !tty->ctrl.session;
-	list_for_each_entry(proc, &ctx->procs, node)
-		here |= task_session(proc->leader) == tty->ctrl.session;
-	spin_unlock_irq(&tty->ctrl.lock);
-	return here;
-}
-
 static int ckpt_pty_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
 	struct tty_struct *m = obj->ptr, *s = m->link;
@@ -99,7 +68,8 @@ static int ckpt_pty_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	const char *why = NULL;
 
 	/* an open master counts as one more of its slave, see pty_common_install() */
-	if (m->count > pty->masters || s->count - !!m->count > pty->slaves || !ckpt_pty_session_here(ctx, s)) {
+	if (m->count > pty->masters || s->count - !!m->count > pty->slaves ||
+	    !ckpt_tty_session_here(ctx, s)) {
 		if (!ckpt_leak_allowed(ctx, "tty"))
 			return ckpt_refuse(ctx, obj->task, "tty",
 					   "/dev/pts/%d is also open outside of the tree, or the terminal of a session there; save it as a job of its shell with --shell-job, which the restart takes, too, or leave it behind with --allow-leak tty",
@@ -111,24 +81,34 @@ static int ckpt_pty_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	if ((s->ldisc && s->ldisc->ops->num != N_TTY) || (m->ldisc && m->ldisc->ops->num != N_TTY))
 		why = "has a line discipline of its own";
 	else if (ckpt_pty_half_read(s))
-		why = "is read by a process that waits for several bytes at once (VMIN > 1); try again when they have come";
+		why = "is read with VMIN > 1 by a process that waits; try again when it has them";
 	if (why)
 		return ckpt_refuse(ctx, obj->task, "tty", "/dev/pts/%d %s", m->index, why);
 	return 0;
 }
 
-static struct ckpt_obj *ckpt_pty_add(struct ckpt_ctx *ctx, struct tty_struct *tty,
-				     struct task_struct *task)
+/**
+ * ckpt_pty_add() - make a pair known
+ * @ctx: the checkpoint
+ * @tty: one of its ends
+ * @task: who has it
+ *
+ * Return: the object, or NULL without memory.
+ */
+struct ckpt_obj *ckpt_pty_add(struct ckpt_ctx *ctx, struct tty_struct *tty,
+			      struct task_struct *task)
 {
+	struct ckpt_pty *pty;
 	struct ckpt_obj *obj;
 	bool new;
 
 	obj = ckpt_obj_add(ctx, ckpt_pty_master(tty), CKPT_OBJ_TTY, task, &new);
 	if (!obj || !new)
 		return obj;
-	obj->priv = kzalloc(sizeof(struct ckpt_pty), GFP_KERNEL);
-	if (!obj->priv)
+	pty = kzalloc(sizeof(*pty), GFP_KERNEL);
+	if (!pty)
 		return NULL;
+	obj->priv = pty;
 	obj->drop = ckpt_pty_drop;
 	obj->leak = ckpt_pty_leak;
 	return obj;
@@ -151,54 +131,12 @@ static int ckpt_pty_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	return 0;
 }
 
-/**
- * ckpt_tty_collect() - make the controlling terminal of a process known
- * @ctx: the checkpoint
- * @task: its leader
- *
- * Return: 0 or a negative errno.
- */
-int ckpt_tty_collect(struct ckpt_ctx *ctx, struct task_struct *task)
-{
-	struct tty_struct *tty = task->signal->tty;
-
-	if (!tty)
-		return 0;
-	if (ckpt_is_pty(tty))
-		return ckpt_pty_add(ctx, tty, task) ? 0 : -ENOMEM;
-	if (!ckpt_leak_allowed(ctx, "tty"))
-		ckpt_refuse(ctx, task, "tty",
-			    "has %s as controlling terminal; save it as a job of its shell with --shell-job, which the restart takes, too",
-			    tty->name);
-	return 0;
-}
-
-/**
- * ckpt_tty_ref() - which object is the controlling terminal of a process
- * @ctx: the checkpoint, terminals written
- * @task: its leader
- *
- * Return: its objref, 0: none, or left behind.
- */
-u32 ckpt_tty_ref(struct ckpt_ctx *ctx, struct task_struct *task)
-{
-	struct tty_struct *tty = task->signal->tty;
-	struct ckpt_obj *obj;
-	struct ckpt_pty *pty;
-
-	if (!ckpt_is_pty(tty))
-		return 0;
-	obj = ckpt_obj_find(ctx, ckpt_pty_master(tty), CKPT_OBJ_TTY);
-	pty = obj ? obj->priv : NULL;
-	return pty && !pty->left && obj->written ? obj->objref : 0;
-}
-
 static void ckpt_pty_settings(struct ckpt_tty *rec, struct tty_struct *m, struct tty_struct *s)
 {
 	const struct ktermios *t = &s->termios;
 	struct dentry *dentry;
 
-	BUILD_BUG_ON(NCCS > sizeof(rec->cc));
+	BUILD_BUG_ON(sizeof(rec->cc) < NCCS);
 	rec->index = cpu_to_le32(m->index);
 	rec->iflag = cpu_to_le32(t->c_iflag);
 	rec->oflag = cpu_to_le32(t->c_oflag);
@@ -283,15 +221,6 @@ static int ckpt_pty_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 }
 
 /* ---- restart ---- */
-
-struct ckpt_pty_rt {
-	struct file *master;	/* NULL: it was closed again */
-	struct tty_struct *slave;
-	struct file *held;	/* keeps the slave's end open until all others are */
-	bool taken;		/* the master is among the files of the tree */
-	u32 flags, session, pgrp, pktstatus;
-	const struct ckpt_in *in;
-};
 
 static void ckpt_pty_rt_drop(struct ckpt_obj *obj)
 {
@@ -542,7 +471,7 @@ static struct file *ckpt_pty_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	rt = obj->priv;
 	if (flags & CKPT_PTY_MASTER) {
 		if (rt->taken || rt->flags & CKPT_TTY_HUNGUP)
-			return ERR_PTR(ckpt_bad(ctx, in, "a second master, or one that was closed"));
+			return ERR_PTR(ckpt_bad(ctx, in, "a second or a closed master"));
 		rt->taken = true;
 		return get_file(rt->master);
 	}
@@ -564,84 +493,3 @@ const struct ckpt_file_kind ckpt_file_pty = {
 	.checkpoint = ckpt_pty_checkpoint,
 	.restart = ckpt_pty_restart,
 };
-
-/* a group that still has a member, in the session; or the number of one that has none */
-static struct pid *ckpt_tty_pgrp(struct ckpt_ctx *ctx, struct ckpt_in *in, u32 nr)
-{
-	struct task_struct *p;
-	struct pid *pid;
-	pid_t set = nr;
-	bool here;
-
-	if (!nr)
-		return NULL;
-	rcu_read_lock();
-	pid = get_pid(find_vpid(nr));
-	p = pid ? pid_task(pid, PIDTYPE_PGID) : NULL;
-	here = p && task_session(p) == task_session(current);
-	rcu_read_unlock();
-	if (here)
-		return pid;
-	if (pid) {
-		put_pid(pid);
-		ckpt_err(ctx, -EEXIST, "process group %u, which had the terminal, is another's by now", nr);
-		return ERR_PTR(-EEXIST);
-	}
-	pid = K(alloc_pid)(task_active_pid_ns(current), &set, 1);
-	if (!IS_ERR(pid)) {
-		get_pid(pid);
-		K(free_pid)(pid);
-	}
-	return pid;
-}
-
-/**
- * ckpt_tty_late() - give the current process its controlling terminal
- * @ctx: the restart; all sessions and groups are there
- * @in: its TASK record
- *
- * Return: 0 or a negative errno.
- */
-int ckpt_tty_late(struct ckpt_ctx *ctx, struct ckpt_in *in)
-{
-	const struct ckpt_task *rec = (const void *)in->fixed;
-	struct ckpt_pty_rt *rt;
-	struct tty_struct *tty;
-	struct ckpt_obj *obj;
-	struct pid *pgrp, *old_pgrp = NULL;
-	bool ours;
-
-	if (!rec->tty)
-		return 0;
-	obj = ckpt_obj_get(ctx, in, le32_to_cpu(rec->tty), CKPT_OBJ_TTY);
-	if (IS_ERR(obj))
-		return PTR_ERR(obj);
-	rt = obj->priv;
-	tty = rt->slave;
-	if (!tty || rt->session != le32_to_cpu(rec->sid))
-		return ckpt_bad(ctx, in, "its terminal is hung up, or that of another session");
-	pgrp = ckpt_tty_pgrp(ctx, in, rt->pgrp);
-	if (IS_ERR(pgrp))
-		return PTR_ERR(pgrp);
-	spin_lock_irq(&tty->ctrl.lock);
-	if (!tty->ctrl.session) {
-		tty->ctrl.session = get_pid(task_session(current));
-		old_pgrp = tty->ctrl.pgrp;
-		tty->ctrl.pgrp = get_pid(pgrp);
-	}
-	ours = tty->ctrl.session == task_session(current);
-	spin_unlock_irq(&tty->ctrl.lock);
-	put_pid(old_pgrp);
-	put_pid(pgrp);
-	if (!ours)
-		return ckpt_err(ctx, -EBUSY, "/dev/pts/%d has become the terminal of another session",
-				tty->index);
-	spin_lock_irq(&current->sighand->siglock);
-	swap(current->signal->tty, tty);
-	if (current->signal->tty)
-		tty_kref_get(current->signal->tty);
-	spin_unlock_irq(&current->sighand->siglock);
-	/* group.c has taken away what it had of its creator */
-	tty_kref_put(tty);
-	return 0;
-}
