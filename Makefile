@@ -48,7 +48,7 @@ test-debug: ## Run the guest's tests on a kernel with KASAN, lockdep and kmemlea
 	@$(MAKE) -s bin/crctl
 	@scripts/suite.sh debug test $(RUNNER)
 
-bench: ## Compare with criu in one guest
+bench: ## Compare with criu in one guest (BENCH=quick|full, RUN=REGEX)
 	@scripts/deps.sh bench
 	@$(MAKE) -s bin/crctl
 	@scripts/suite.sh $(KERNEL) bench $(RUNNER)

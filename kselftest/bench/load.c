@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the comparison with criu saves: load FILE MIB THP THREADS PROCS FILES PAIRS MICROSECONDS
+ * What the comparison with criu saves: load FILE MIB THP THREADS PROCS FILES PAIRS VMAS MICROSECONDS
  *
  * One process with MIB of written memory (THP 1: of huge pages), THREADS threads, FILES open files and PAIRS
- * connected socket pairs, and PROCS - 1 children that sleep. One thread ticks every MICROSECONDS, writes to a page each
+ * connected socket pairs, VMAS mappings of a written page each, and PROCS - 1 children that sleep. One thread ticks every MICROSECONDS, writes to a page each
  * time, and notes in FILE, which it maps, how many ticks there were and the longest time between two.
  */
 #ifndef _GNU_SOURCE
@@ -75,14 +75,15 @@ __attribute__((noreturn)) static void die(const char *what)
 int main(int argc, char **argv)
 {
 	struct rlimit files = { 65536, 65536 };
-	int fd, i, n[8], pair[2];
+	int fd, i, n[9], pair[2];
+	char *map;
 	pthread_attr_t attr;
 	pthread_t thread;
 	size_t off;
 
-	if (argc != 9)
+	if (argc != 10)
 		return 2;
-	for (i = 2; i < 9; i++)
+	for (i = 2; i < 10; i++)
 		n[i - 1] = atoi(argv[i]);
 	size = (size_t)n[1] << 20;
 	setrlimit(RLIMIT_NOFILE, &files);
@@ -115,17 +116,26 @@ int main(int argc, char **argv)
 	for (i = 0; i < n[6]; i++)
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
 			die("socketpair");
+	/* every other page, so that none are merged */
+	map = mmap(NULL, 4096 + (size_t)n[7] * 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map == MAP_FAILED)
+		die("mmap");
+	for (i = 0; i < n[7]; i++) {
+		if (mprotect(map + (size_t)i * 8192, 4096, PROT_READ | PROT_WRITE))
+			die("mprotect");
+		*(int *)(map + (size_t)i * 8192) = i + 1;
+	}
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 64 << 10);
 	for (i = 2; i < n[3]; i++)
 		if (pthread_create(&thread, &attr, sleeper, NULL))
 			die("pthread_create");
 	if (n[3] > 1) {
-		if (pthread_create(&thread, &attr, ticker, (void *)(long)n[7]))
+		if (pthread_create(&thread, &attr, ticker, (void *)(long)n[8]))
 			die("pthread_create");
 		note->ready = 1;
 		sleeper(NULL);
 	}
 	note->ready = 1;
-	ticker((void *)(long)n[7]);
+	ticker((void *)(long)n[8]);
 }

@@ -107,7 +107,7 @@ func (criuTool) frozen() (int64, error) { return criuFrozen(benchDir + "/stats-d
 // timed runs a command of a tool and returns how long it took.
 func timed(argv []string) (int64, error) {
 	begin := time.Now()
-	code, out, err := run(5*time.Minute, "/tmp/bench.out", argv...)
+	code, out, err := run(10*time.Minute, "/tmp/bench.out", argv...)
 	ns := time.Since(begin).Nanoseconds()
 	if err == nil && code != 0 {
 		log, _ := os.ReadFile("/tmp/criu.log")
@@ -132,7 +132,7 @@ func measure(c job.Cell, t benchTool, s *job.Sample) error {
 	}
 	defer null.Close()
 	argv := []string{job.Tests + "/bench/load", benchNote, fmt.Sprint(c.MiB), thp, fmt.Sprint(c.Threads), fmt.Sprint(c.Procs),
-		fmt.Sprint(c.Files), fmt.Sprint(c.Pairs), fmt.Sprint(c.Micros)}
+		fmt.Sprint(c.Files), fmt.Sprint(c.Pairs), fmt.Sprint(c.VMAs), fmt.Sprint(c.Micros)}
 	p, err := start(command{argv: argv, dir: "/tmp", files: []*os.File{null, null, null}, sys: &syscall.SysProcAttr{Setsid: true}})
 	if err != nil {
 		return err

@@ -87,6 +87,7 @@ type Cell struct {
 	Procs   int    `json:"procs"`
 	Files   int    `json:"files"`
 	Pairs   int    `json:"pairs"`     // of sockets
+	VMAs    int    `json:"vmas"`      // mappings of one page each
 	Micros  int    `json:"period_us"` // of the ticker
 	Rounds  int    `json:"rounds"`
 }

@@ -19,36 +19,49 @@ import (
 	"crctl/kselftest/job"
 )
 
-// benchCells are what crctl and criu are compared with. BENCH=full takes all of them, and more often.
-func benchCells(full bool) []job.Cell {
-	base := job.Cell{MiB: 1, Threads: 1, Procs: 1, Micros: 1000, Rounds: 3}
+// benchCells are what crctl and criu are compared with. BENCH=full takes more of them, and more often; BENCH=quick each
+// once, without those that take criu minutes.
+func benchCells(how string) []job.Cell {
+	full, quick := how == "full", how == "quick"
+	rounds := 3
 	if full {
-		base.Rounds = 7
+		rounds = 7
 	}
+	base := job.Cell{MiB: 1, Threads: 1, Procs: 1, Micros: 1000}
 	var cells []job.Cell
-	add := func(name string, change func(*job.Cell)) {
+	// A slow cell is measured once, or twice when there is much time.
+	add := func(name string, slow bool, change func(*job.Cell)) {
 		c := base
+		c.Name, c.Rounds = name, rounds
+		switch {
+		case quick && slow:
+			return
+		case quick, slow && !full:
+			c.Rounds = 1
+		case slow:
+			c.Rounds = 2
+		}
 		change(&c)
-		c.Name = name
 		cells = append(cells, c)
 	}
-	for _, mib := range []int{1, 64, 256, 1024} {
-		add(fmt.Sprintf("%d MiB", mib), func(c *job.Cell) {
-			c.MiB = mib
-			if mib > 256 && !full {
-				c.Rounds = 2
-			}
-		})
-		if full || mib == 256 {
-			add(fmt.Sprintf("%d MiB, huge pages", mib), func(c *job.Cell) { c.MiB, c.THP = mib, true })
+	for _, mib := range []int{1, 16, 64, 256, 1024} {
+		if full || mib != 16 {
+			add(fmt.Sprintf("%d MiB", mib), mib > 256, func(c *job.Cell) { c.MiB = mib })
+		}
+		if full || mib > 64 {
+			add(fmt.Sprintf("%d MiB, huge pages", mib), mib > 256, func(c *job.Cell) { c.MiB, c.THP = mib, true })
 		}
 	}
-	add("10 threads", func(c *job.Cell) { c.Threads = 10 })
-	add("100 threads", func(c *job.Cell) { c.Threads = 100 })
-	add("10 processes", func(c *job.Cell) { c.Procs = 10 })
-	add("100 processes", func(c *job.Cell) { c.Procs = 100 })
-	add("1000 files", func(c *job.Cell) { c.Files = 1000 })
-	add("1000 socket pairs", func(c *job.Cell) { c.Pairs = 1000 })
+	for _, n := range []int{10, 100, 1000} {
+		add(fmt.Sprintf("%d threads", n), n > 100, func(c *job.Cell) { c.Threads = n })
+	}
+	add("1000 files", false, func(c *job.Cell) { c.Files = 1000 })
+	add("1000 socket pairs", false, func(c *job.Cell) { c.Pairs = 1000 })
+	add("10000 mappings", true, func(c *job.Cell) { c.VMAs = 10000 })
+	// Last, because criu needs half an hour for the last of them.
+	for _, n := range []int{10, 100, 1000} {
+		add(fmt.Sprintf("%d processes", n), n > 10 && !full || n > 100, func(c *job.Cell) { c.Procs = n })
+	}
 	return cells
 }
 
@@ -96,10 +109,11 @@ type results struct {
 
 // bench compares crctl with criu. Nothing is asserted about times: only a tool that fails is told.
 func (r *run) bench(ctx context.Context) error {
-	full := os.Getenv("BENCH") == "full"
+	how := os.Getenv("BENCH")
+	full := how == "full"
 	if r.o.icount == "" {
 		var cells []job.Cell
-		for _, c := range benchCells(full) {
+		for _, c := range benchCells(how) {
 			if regexp.MustCompile(r.o.run).MatchString(c.Name) {
 				cells = append(cells, c)
 			}
@@ -111,7 +125,7 @@ func (r *run) bench(ctx context.Context) error {
 			}
 			benchTable(res)
 		}
-		if r.o.run != "" {
+		if r.o.run != "" || how == "quick" {
 			return nil
 		}
 		r.o.icount, r.o.cpus = icountShift, 1
@@ -167,7 +181,7 @@ func (r *run) compare(ctx context.Context, name string, cells []job.Cell) (*resu
 		r.progress("%d/%d %s, %s: stop %.1f ms, checkpoint %.0f ms, restart %.0f ms", len(res.Samples), n, s.Cell, s.Tool,
 			float64(s.Stall)/1e6, float64(s.Checkpoint)/1e6, float64(s.Restart)/1e6)
 	}}
-	err = r.boot(ctx, &guest{name: name, disk: disk, report: lw, limit: time.Duration(n+10) * time.Minute,
+	err = r.boot(ctx, &guest{name: name, disk: disk, report: lw, limit: time.Duration(n+60) * time.Minute,
 		job: job.Job{Action: job.Compare, Cells: cells}})
 	lw.flush()
 	if err == nil && !complete {
