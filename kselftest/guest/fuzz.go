@@ -32,6 +32,7 @@ type fuzzer struct {
 
 	restarted, refused, head int
 	unplaced                 map[string]int // errors that do not say where
+	last                     error          // of the last one refused
 }
 
 // fuzzMain is the worker; it returns its exit code.
@@ -85,7 +86,7 @@ func (f *fuzzer) load(file string) error {
 		return err
 	}
 	if f.restarted != 1 {
-		return fmt.Errorf("the good image cannot be restarted: %v", f.unplaced)
+		return fmt.Errorf("the good image cannot be restarted: %w", f.last)
 	}
 	return nil
 }
@@ -184,6 +185,7 @@ func (f *fuzzer) try(i int, data []byte, what string) (err error) {
 		}
 	} else {
 		f.refused++
+		f.last = err
 		if f.only >= 0 {
 			fmt.Println("   ", err)
 		}
@@ -206,7 +208,7 @@ func (f *fuzzer) restart(fd int, r *image.Reader, head *image.Head) ([]int, erro
 	defer cancel()
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
-	req := &netlinkapi.RestartRequest{ImageFD: fd, Tasks: len(head.Tasks), LogFD: -1, Timeout: 5 * time.Second, Flags: f.flags}
+	req := &netlinkapi.RestartRequest{ImageFD: fd, Tasks: len(head.Tasks), LogFD: -1, Timeout: 20 * time.Second, Flags: f.flags}
 	req.StreamPos, req.StreamCRC = r.Position()
 	s, err := f.client.Restart(ctx, req)
 	if err != nil {
