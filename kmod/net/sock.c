@@ -63,6 +63,21 @@ static long ckpt_timeo(__le64 rec)
 	       min_t(u64, nsecs_to_jiffies64(ns), MAX_SCHEDULE_TIMEOUT - 1);
 }
 
+/* options that few know of, and nobody who saves a socket asks for */
+static bool ckpt_sock_rare(struct sock *sk)
+{
+#ifdef CONFIG_NET_RX_BUSY_POLL
+	if (sk->sk_ll_usec || sk->sk_prefer_busy_poll)
+		return true;
+#endif
+	/* only sockets of the internet have the default of the namespace */
+	if ((sk->sk_family == AF_INET || sk->sk_family == AF_INET6) &&
+	    sk->sk_txrehash != SOCK_TXREHASH_DEFAULT &&
+	    sk->sk_txrehash != READ_ONCE(sock_net(sk)->core.sysctl_txrehash))
+		return true;
+	return sk->sk_reserved_mem;
+}
+
 /**
  * ckpt_sock_save() - save what all sockets have
  * @ctx: the checkpoint
@@ -98,7 +113,7 @@ int ckpt_sock_save(struct ckpt_ctx *ctx, struct task_struct *task,
 			ckpt_refuse(ctx, task, "socket-filter",
 				    "socket:[%lu] has a BPF filter or is in a BPF map",
 				    SOCK_INODE(sock)->i_ino);
-		if (left || sk->sk_tsflags || sk->sk_bound_dev_if)
+		if (left || sk->sk_tsflags || sk->sk_bound_dev_if || ckpt_sock_rare(sk))
 			ckpt_refuse(ctx, task, "socket-option",
 				    "socket:[%lu] has options that cannot be saved (flags %#lx, timestamping %#x, device %d)",
 				    SOCK_INODE(sock)->i_ino, left,
