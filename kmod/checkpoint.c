@@ -5,11 +5,13 @@
  * from the captured records and the snapshots of memory; with CKPT_F_KILL or
  * CKPT_F_STOP the tasks wait until it is complete, so no snapshot is made.
  */
+#include <linux/file.h>
 #include <linux/ktime.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/utsname.h>
+#include <linux/workqueue.h>
 
 #include "private.h"
 #include "ksym.h"
@@ -123,10 +125,31 @@ static int ckpt_capture(struct ckpt_ctx *ctx)
 	return 0;
 }
 
+struct ckpt_again {
+	struct work_struct work;
+	struct ckpt_ctx *ctx;
+};
+
+static void ckpt_again_run(struct work_struct *work)
+{
+	ckpt_mm_drop(container_of(work, struct ckpt_again, work)->ctx);
+	flush_delayed_fput();
+}
+
+/*
+ * The files of a snapshot must be gone before users are counted again. This
+ * thread would close them when it returns to user mode; one of the kernel can
+ * at once.
+ */
 static void ckpt_capture_drop(struct ckpt_ctx *ctx)
 {
+	struct ckpt_again again = { .ctx = ctx };
+
+	INIT_WORK_ONSTACK(&again.work, ckpt_again_run);
+	schedule_work(&again.work);
+	flush_work(&again.work);
+	destroy_work_on_stack(&again.work);
 	ckpt_out_drop(ctx);
-	ckpt_mm_drop(ctx);
 	ckpt_objhash_free(ctx);
 	ctx->refused = 0;
 }

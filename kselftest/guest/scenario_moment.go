@@ -3,6 +3,9 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,4 +40,53 @@ var _ = register(scenario{name: "scenario/moment", limit: 120 * time.Second, run
 		}
 	}
 	return nil
+}})
+
+// A system call that ends while its process is captured makes the capture begin again. What the first one held of shared
+// memory must not count as somebody outside.
+var _ = register(scenario{name: "scenario/again", limit: 60 * time.Second, run: func(e *env) error {
+	defer stopAt("")
+	s, err := e.subject("again", "python3", "-uc", `
+import mmap, select, signal
+m = mmap.mmap(-1, 1 << 20)
+m[5] = 7
+signal.signal(signal.SIGUSR1, lambda *a: print("woken", m[5]))
+print("ready")
+select.epoll().poll()`)
+	if err != nil {
+		return err
+	}
+	said := func(what string, n int) error {
+		for end := time.Now().Add(e.limit); ; time.Sleep(10 * time.Millisecond) {
+			if text, _ := os.ReadFile(s.path("out")); strings.Count(string(text), what) == n {
+				return nil
+			}
+			if time.Now().After(end) {
+				return fmt.Errorf("the program does not say %q for the %d. time", what, n)
+			}
+		}
+	}
+	if err := said("ready\n", 1); err != nil {
+		return err
+	}
+	for i := 1; i <= 5; i++ {
+		o, err := e.begin("captured", "checkpoint", "--pid", fmt.Sprint(s.proc.pid), "-o", e.path("img"))
+		if err != nil {
+			return err
+		}
+		unix.Kill(s.proc.pid, unix.SIGUSR1)
+		ws, err := o.end(e)
+		if err != nil {
+			return err
+		}
+		if ws.ExitStatus() != 0 {
+			return fmt.Errorf("round %d: crctl ended with %s\n%s", i, status(ws), o.words())
+		}
+		if err := said("woken 7\n", i); err != nil {
+			return err
+		}
+	}
+	unix.Kill(s.proc.pid, unix.SIGKILL)
+	_, err = s.proc.wait(e.limit)
+	return err
 }})
