@@ -21,28 +21,35 @@ type realProgram struct {
 	name string
 	argv []string
 	what string // for the demo
+	soak bool   // takes packages that only the guests of "soak" and "demo" have, and time
 }
 
 var realPrograms = []realProgram{
-	{"bash", []string{"bash", job.Demo + "/counter.sh"}, "bash, counting"},
-	{"python3", []string{"python3", job.Demo + "/single.py"}, "python3, one thread"},
-	{"python3-threads", []string{"python3", job.Demo + "/threads.py"}, "python3, 6 threads, locks, queue"},
-	{"sqlite3", []string{"bash", job.Demo + "/sqlite.sh"}, "sqlite3 in an open transaction"},
-	{"python3-pty", []string{"python3", job.Demo + "/spawn.py", "bash", job.Demo + "/counter.sh"}, "pty.spawn in python3"},
-	{"bash-terminal", []string{"python3", job.Demo + "/shell.py"}, "bash with job control on a terminal"},
-	{"go", []string{job.Payload + "/bin/goprog"}, "Go: goroutines, timers, GC, TCP"},
+	{"bash", []string{"bash", job.Demo + "/counter.sh"}, "bash, counting", false},
+	{"python3", []string{"python3", job.Demo + "/single.py"}, "python3, one thread", false},
+	{"python3-threads", []string{"python3", job.Demo + "/threads.py"}, "python3, 6 threads, locks, queue", false},
+	{"sqlite3", []string{"bash", job.Demo + "/sqlite.sh"}, "sqlite3 in an open transaction", false},
+	{"python3-pty", []string{"python3", job.Demo + "/spawn.py", "bash", job.Demo + "/counter.sh"}, "pty.spawn in python3", false},
+	{"bash-terminal", []string{"python3", job.Demo + "/shell.py"}, "bash with job control on a terminal", false},
+	{"go", []string{job.Payload + "/bin/goprog"}, "Go: goroutines, timers, GC, TCP", false},
+	{"redis", []string{"bash", job.Demo + "/redis.sh"}, "redis with clients, saving", true},
+	{"postgres", []string{"bash", job.Demo + "/postgres.sh"}, "PostgreSQL in a transaction", true},
 }
 
 // Each real program is checkpointed ten times and left running, and is killed and restarted ten times.
 var _ = func() struct{} {
 	for _, p := range realPrograms {
-		register(scenario{name: "real/" + p.name + " ref", alone: true, limit: time.Minute, run: func(e *env) error {
+		suite, limit := "", time.Minute
+		if p.soak {
+			suite, limit = "soak", 3*time.Minute
+		}
+		register(scenario{name: "real/" + p.name + " ref", suite: suite, alone: true, limit: limit, run: func(e *env) error {
 			return e.real(p, func(*subject) error { return nil })
 		}})
-		register(scenario{name: "real/" + p.name + " continue", limit: time.Minute, run: func(e *env) error {
+		register(scenario{name: "real/" + p.name + " continue", suite: suite, limit: limit, run: func(e *env) error {
 			return e.real(p, func(s *subject) error { _, err := s.checkpoint("img"); return err })
 		}})
-		register(scenario{name: "real/" + p.name + " restart", limit: time.Minute, run: func(e *env) error {
+		register(scenario{name: "real/" + p.name + " restart", suite: suite, limit: limit, run: func(e *env) error {
 			return e.real(p, func(s *subject) error { return s.cycle("img") })
 		}})
 	}
@@ -152,6 +159,9 @@ func (g *guest) demo() error {
 	}
 	var rows []row
 	for _, p := range realPrograms {
+		if p.soak {
+			continue
+		}
 		report("")
 		report("=== %s", p.what)
 		s := &subject{g: g, limit: 60 * time.Second, dir: filepath.Join(job.Work, "demo."+p.name)}
