@@ -552,7 +552,9 @@ static void ckpt_name_laggards(struct ckpt_ctx *ctx)
 				ckpt_err(ctx, -EBUSY,
 					 "task %d (%s) cannot be stopped: %s in system call %d, state %#x; try again later or with a longer --timeout",
 					 task_pid_vnr(t->task), t->task->comm,
-					 t->state == CKPT_LATER ? "a vfork child before its exec, whose parent is outside of the tree" : "busy",
+					 t->state == CKPT_LATER ?
+					 "a vfork child before its exec, whose parent is outside of the tree" :
+					 "busy",
 					 ckpt_arch_syscall_nr(t->task),
 					 READ_ONCE(t->task->__state));
 }

@@ -45,7 +45,7 @@ checkpatch() {
 	# Iterators are declared by macros, ELF has its own names, and parentheses
 	# around a comparison that is compared are there to be read.
 	local style=LINE_SPACING,CAMELCASE,UNNECESSARY_PARENTHESES,NEW_TYPEDEFS
-	local user=LINE_SPACING,SPLIT_STRING,OPEN_ENDED_LINE,BIT_MACRO,ARRAY_SIZE,ENOSYS,NAKED_SSCANF,COMPARISON_TO_NULL,MULTIPLE_ASSIGNMENTS
+	local user=LINE_SPACING,SPLIT_STRING,STRING_FRAGMENTS,STATIC_CONST_CHAR_ARRAY,OPEN_ENDED_LINE,BIT_MACRO,ARRAY_SIZE,ENOSYS,NAKED_SSCANF,COMPARISON_TO_NULL,MULTIPLE_ASSIGNMENTS
 	local src rc=0
 	src=$(scripts/kernel.sh source) || return 1
 	run() {

@@ -53,8 +53,12 @@ static struct ckpt_m_shmid *ckpt_shm_lock(int id)
 	shm = ckpt_shm_find(id);
 	if (shm) {
 		spin_lock(&shm->shm_perm.lock);
-		if (!shm->shm_perm.deleted)
+		if (!shm->shm_perm.deleted) {
+			/* taken or not by what is returned, which sparse cannot follow */
+			__release(&shm->shm_perm.lock);
+			__release(RCU);
 			return shm;
+		}
 		spin_unlock(&shm->shm_perm.lock);
 	}
 	rcu_read_unlock();
@@ -63,6 +67,8 @@ static struct ckpt_m_shmid *ckpt_shm_lock(int id)
 
 static void ckpt_shm_unlock(struct ckpt_m_shmid *shm)
 {
+	__acquire(RCU);
+	__acquire(&shm->shm_perm.lock);
 	spin_unlock(&shm->shm_perm.lock);
 	rcu_read_unlock();
 }

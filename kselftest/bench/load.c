@@ -3,8 +3,9 @@
  * What the comparison with criu saves: load FILE MIB THP THREADS PROCS FILES PAIRS VMAS MICROSECONDS
  *
  * One process with MIB of written memory (THP 1: of huge pages), THREADS threads, FILES open files and PAIRS
- * connected socket pairs, VMAS mappings of a written page each, and PROCS - 1 children that sleep. One thread ticks every MICROSECONDS, writes to a page each
- * time, and notes in FILE, which it maps, how many ticks there were and the longest time between two.
+ * connected socket pairs, VMAS mappings of a written page each, and PROCS - 1 children that sleep. One thread
+ * ticks every MICROSECONDS, writes to a page each time, and notes in FILE, which it maps, how many ticks there
+ * were and the longest time between two.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

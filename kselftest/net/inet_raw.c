@@ -8,7 +8,9 @@ REFUSED("inet");
 
 int main(void)
 {
-	struct ip_mreq group = { .imr_multiaddr.s_addr = htonl(0xe0000101), .imr_interface.s_addr = htonl(INADDR_LOOPBACK) };
+	struct ip_mreq group = {
+		.imr_multiaddr.s_addr = htonl(0xe0000101), .imr_interface.s_addr = htonl(INADDR_LOOPBACK),
+	};
 	int raw, member;
 
 	raw = must(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
