@@ -28,6 +28,7 @@ type restartOptions struct {
 	stats   string
 	inherit []string
 	job     bool
+	stop    bool
 	timeout time.Duration
 }
 
@@ -43,6 +44,7 @@ func setupRestart(fs *pflag.FlagSet) func(context.Context, *env, []string) (int,
 	fs.StringArrayVar(&o.inherit, "inherit-fd", nil,
 		"the open descriptor FD replaces a file of the image, named by its object number or path (`FD=WHAT`); may be repeated")
 	fs.BoolVar(&o.job, "shell-job", false, "put the root into the session and on the terminal of crctl")
+	fs.BoolVar(&o.stop, "stop", false, "leave the processes stopped, as SIGSTOP does, before their first instruction")
 	fs.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long the processes may take to join")
 	return func(ctx context.Context, e *env, args []string) (int, error) {
 		if err := o.check(args); err != nil {
@@ -114,6 +116,9 @@ func (o *restartOptions) restart(ctx context.Context, e *env) (int, error) {
 		if !o.detach {
 			req.Flags |= netlinkapi.FlagForeground
 		}
+	}
+	if o.stop {
+		req.Flags |= netlinkapi.FlagStopped
 	}
 	req.StreamPos, req.StreamCRC = src.reader.Position()
 	if o.root != "" {

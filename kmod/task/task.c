@@ -370,20 +370,24 @@ int ckpt_task_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 int ckpt_task_end(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 {
 	const struct ckpt_task *rec = (const void *)in->fixed;
+	bool stop = ctx->rq.flags & CKPT_F_STOPPED;
 	u32 flags = le32_to_cpu(rec->sig_flags);
 
 	if (rt->joined->zombie)
 		return 0;
 	spin_lock_irq(&current->sighand->siglock);
-	/* each thread stops by itself, see ckpt_thread_end(); the parent is not told again */
-	if (flags & CKPT_SIG_STOPPED) {
+	/*
+	 * Each thread stops by itself, see ckpt_thread_end(); the parent is not
+	 * told again. Without a signal of the image wait() does not see the stop.
+	 */
+	if (flags & CKPT_SIG_STOPPED || stop) {
 		current->signal->flags |= SIGNAL_STOP_STOPPED;
 		current->signal->group_exit_code = le32_to_cpu(rec->stop_signal);
 	} else if (flags & CKPT_SIG_CONTINUED) {
 		current->signal->flags |= SIGNAL_STOP_CONTINUED;
 	}
 	spin_unlock_irq(&current->sighand->siglock);
-	if (flags & CKPT_SIG_STOPPING || ctx->rq.flags & CKPT_F_STOPPED)
+	if (flags & CKPT_SIG_STOPPING && !stop)
 		send_sig(SIGSTOP, current, 1);
 	return 0;
 }

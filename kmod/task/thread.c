@@ -363,6 +363,8 @@ int ckpt_thread_end(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in
 	/* takes no part in the count of a stop that is complete */
 	if (rec->stop_pending)
 		current->jobctl |= le32_to_cpu(rec->stop_pending) | JOBCTL_STOP_PENDING;
+	else if (ctx->rq.flags & CKPT_F_STOPPED)
+		current->jobctl |= SIGSTOP | JOBCTL_STOP_PENDING;
 	recalc_sigpending();
 	spin_unlock_irq(&current->sighand->siglock);
 	return 0;

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -90,3 +91,62 @@ select.epoll().poll()`)
 	_, err = s.proc.wait(e.limit)
 	return err
 }})
+
+// With --stop no thread runs an instruction before SIGCONT.
+var _ = register(scenario{name: "scenario/stopped", limit: 120 * time.Second, run: func(e *env) error {
+	s, err := e.medleyImage()
+	if err != nil {
+		return err
+	}
+	for range 10 {
+		s.more = []string{"--stop"}
+		if _, err := s.restart("img"); err != nil {
+			return err
+		}
+		n := 0
+		for _, t := range userTasks() {
+			threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", t.pid))
+			for _, d := range threads {
+				n++
+				if err := awaitState(d, 'T', e.limit); err != nil {
+					return err
+				}
+			}
+		}
+		if n != 3 {
+			return fmt.Errorf("%d threads were restarted, not 3", n)
+		}
+		out, _ := os.ReadFile(s.path("out"))
+		if text := string(out); text != "1..9\n" {
+			return fmt.Errorf("a stopped program said %q", text)
+		}
+		if _, err := s.checkpoint("again", "--kill"); err != nil {
+			return err
+		}
+		if err := s.awaitDeath(); err != nil {
+			return err
+		}
+	}
+	// The image of a stopped tree is that of a stopped tree.
+	s.more = nil
+	if _, err := s.restart("again"); err != nil {
+		return err
+	}
+	for _, t := range userTasks() {
+		unix.Kill(t.pid, unix.SIGCONT)
+	}
+	return joined(s.finish(job.Program{Name: "task/medley"}, nil))
+}})
+
+// awaitState waits until the thread of a folder of /proc is in a state.
+func awaitState(dir string, state byte, limit time.Duration) error {
+	for end := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
+		t, err := readTask(dir)
+		if err == nil && t.state == state {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%s is in state %c, not in %c: %v", dir, t.state, state, err)
+		}
+	}
+}
