@@ -78,7 +78,8 @@ func (s *subject) startTest(p job.Program, mode string) error {
 	})
 }
 
-// start runs a command as a subject: its own session, nothing on stdin, its words in out and err.
+// start runs a command as a subject: its own session and, if the command has no files, nothing on stdin, its words in
+// out and err.
 func (s *subject) start(c command) error {
 	if err := os.RemoveAll(s.dir); err != nil {
 		return err
@@ -86,25 +87,28 @@ func (s *subject) start(c command) error {
 	if err := os.MkdirAll(s.dir, 0o777); err != nil {
 		return err
 	}
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return err
-	}
-	defer null.Close()
-	c.files = []*os.File{null}
-	for _, n := range []string{"out", "err"} {
-		f, err := os.OpenFile(s.path(n), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
+	if c.files == nil {
+		null, err := os.Open(os.DevNull)
 		if err != nil {
 			return err
 		}
-		defer f.Close()
-		c.files = append(c.files, f)
+		defer null.Close()
+		c.files = []*os.File{null}
+		for _, n := range []string{"out", "err"} {
+			f, err := os.OpenFile(s.path(n), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			c.files = append(c.files, f)
+		}
 	}
 	c.dir = s.dir
 	if c.sys == nil {
 		c.sys = &syscall.SysProcAttr{}
 	}
 	c.sys.Setsid = true
+	var err error
 	s.proc, err = start(c)
 	return err
 }

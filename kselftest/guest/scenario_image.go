@@ -21,8 +21,9 @@ func user(caps ...uintptr) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, AmbientCaps: caps}
 }
 
-// medley starts the program that has some of everything as a subject, as an ordinary user.
-func (e *env) medley(name string) (*subject, error) {
+// medley starts the program that has some of everything as a subject, as an ordinary user, with these files if there are
+// any.
+func (e *env) medley(name string, files ...*os.File) (*subject, error) {
 	s := &subject{g: e.g, dir: e.path(name), limit: e.limit}
 	// A pid that is not given out again when the numbers wrap around.
 	if err := setLastPid(250); err != nil {
@@ -31,7 +32,7 @@ func (e *env) medley(name string) (*subject, error) {
 	umask := unix.Umask(0) // the folder is the user's, too
 	err := s.start(command{
 		argv: []string{filepath.Join(job.Tests, "task/medley")},
-		env:  []string{"CKPT_DIR=" + s.dir, "CKPT_MODE=continue"}, sys: user(),
+		env:  []string{"CKPT_DIR=" + s.dir, "CKPT_MODE=continue"}, sys: user(), files: files,
 	})
 	unix.Umask(umask)
 	if err != nil {
@@ -49,8 +50,8 @@ func (e *env) medley(name string) (*subject, error) {
 }
 
 // medleyImage saves that program and ends it.
-func (e *env) medleyImage() (*subject, error) {
-	s, err := e.medley("medley")
+func (e *env) medleyImage(files ...*os.File) (*subject, error) {
+	s, err := e.medley("medley", files...)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +100,18 @@ func (e *env) fuzz(img string, root bool, args ...string) error {
 
 // damaged restarts images that are cut off, have fields out of range, or are changed at random, as root and as a user.
 func (e *env) damaged(cuts, fields, random int, seed int64) error {
-	s, err := e.medleyImage()
+	in, err := os.Open(filepath.Join(job.Tests, "task/medley"))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	// What a damaged program says must not change a file that is compared at the next restart.
+	out, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	s, err := e.medleyImage(in, out, out)
 	if err != nil {
 		return err
 	}
