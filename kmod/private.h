@@ -365,9 +365,12 @@ struct ckpt_joined {
 struct ckpt_file_kind {
 	const char *name;
 	u16 rec;
+	bool outside_ok;	/* others may have it, too, or the kind finds them itself */
 	bool (*match)(struct file *file);
 	/* adds what the file refers to; users of an inode object are counted */
 	int (*collect)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+	/* others have it, too: told before the leaks are looked for; NULL: it is refused */
+	void (*outside)(struct ckpt_obj *obj);
 	int (*checkpoint)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 	struct file *(*restart)(struct ckpt_ctx *ctx, struct ckpt_in *in);
 	/*

@@ -183,6 +183,7 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	REFUSED("anon-inode", "other files that stand for an operation of the kernel"),
 	HANDLED("unix", "AF_UNIX sockets: names, options, queues, credentials"),
 	HANDLED("unix-queue", "passed files, credentials, message boundaries"),
+	HANDLED("outside", "files also open outside: refused by kind, but regular files and pidfds"),
 	HANDLED("inherit", "files left behind with --allow-leak, given with --inherit-fd"),
 	REFUSED("tcp-established", "TCP connections"),
 	HANDLED("inet",

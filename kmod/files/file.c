@@ -239,27 +239,6 @@ int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 	return 0;
 }
 
-/**
- * ckpt_files_leaks() - find what is shared with somebody outside the tree
- * @ctx: the checkpoint, everything collected
- *
- * Return: 0 or a negative errno; leaks are refused.
- */
-int ckpt_files_leaks(struct ckpt_ctx *ctx)
-{
-	struct ckpt_obj *obj;
-	int err;
-
-	list_for_each_entry(obj, &ctx->obj_list, node) {
-		if (!obj->leak)
-			continue;
-		err = obj->leak(ctx, obj);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
 /* ---- restart ---- */
 
 static void ckpt_file_put(struct ckpt_obj *obj)

@@ -16,6 +16,8 @@ int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
 struct file *ckpt_file_take(long fd);
 unsigned long ckpt_user_page(void);
 void ckpt_fput_now(struct file *file);
+
+/* outside.c: what other processes have, too */
 int ckpt_files_leaks(struct ckpt_ctx *ctx);
 
 /* table.c: descriptors */

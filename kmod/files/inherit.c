@@ -193,6 +193,7 @@ static struct file *ckpt_inherit_restart(struct ckpt_ctx *ctx, struct ckpt_in *i
 const struct ckpt_file_kind ckpt_file_inherit = {
 	.name = "inherit",
 	.rec = CKPT_REC_FILE_INHERIT,
+	.outside_ok = true,
 	.match = ckpt_inherit_match,
 	.checkpoint = ckpt_inherit_checkpoint,
 	.restart = ckpt_inherit_restart,

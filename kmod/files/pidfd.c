@@ -86,6 +86,7 @@ static int ckpt_pidfd_restored(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struc
 const struct ckpt_file_kind ckpt_file_pidfd = {
 	.name = "pidfd",
 	.rec = CKPT_REC_FILE_PIDFD,
+	.outside_ok = true,
 	.match = ckpt_pidfd_match,
 	.checkpoint = ckpt_pidfd_checkpoint,
 	.restart = ckpt_pidfd_restart,

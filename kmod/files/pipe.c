@@ -57,6 +57,12 @@ static int ckpt_pipe_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	return 0;
 }
 
+/* an end that is open outside, too, is not all ours; see ckpt_pipe_leak() */
+static void ckpt_pipe_outside(struct ckpt_obj *obj)
+{
+	((struct ckpt_obj *)obj->priv)->users--;
+}
+
 static bool ckpt_is_fifo(struct inode *inode)
 {
 	return inode->i_sb->s_magic != PIPEFS_MAGIC;
@@ -364,6 +370,7 @@ const struct ckpt_file_kind ckpt_file_pipe = {
 	.rec = CKPT_REC_FILE_PIPE,
 	.match = ckpt_pipe_match,
 	.collect = ckpt_pipe_collect,
+	.outside = ckpt_pipe_outside,
 	.checkpoint = ckpt_pipe_checkpoint,
 	.restart = ckpt_pipe_restart,
 	.restored = ckpt_pipe_restored,

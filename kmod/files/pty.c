@@ -131,6 +131,18 @@ static int ckpt_pty_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	return 0;
 }
 
+/* an end that is open outside, too, is not all ours; see ckpt_pty_leak() */
+static void ckpt_pty_outside(struct ckpt_obj *obj)
+{
+	struct ckpt_obj *pair = obj->priv;
+	struct ckpt_pty *pty = pair->priv;
+
+	if (ckpt_file_tty(obj->ptr) == pair->ptr)
+		pty->masters--;
+	else
+		pty->slaves--;
+}
+
 static void ckpt_pty_settings(struct ckpt_tty *rec, struct tty_struct *m, struct tty_struct *s)
 {
 	const struct ktermios *t = &s->termios;
@@ -490,6 +502,7 @@ const struct ckpt_file_kind ckpt_file_pty = {
 	.rec = CKPT_REC_FILE_PTY,
 	.match = ckpt_pty_match,
 	.collect = ckpt_pty_collect,
+	.outside = ckpt_pty_outside,
 	.checkpoint = ckpt_pty_checkpoint,
 	.restart = ckpt_pty_restart,
 };

@@ -423,6 +423,7 @@ static struct file *ckpt_shm_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 const struct ckpt_file_kind ckpt_file_shm = {
 	.name = "sysv-shm",
 	.rec = CKPT_REC_FILE_SHM,
+	.outside_ok = true,
 	.match = ckpt_shm_match,
 	.collect = ckpt_shm_collect,
 	.checkpoint = ckpt_shm_checkpoint,

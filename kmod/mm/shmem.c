@@ -416,6 +416,7 @@ static struct file *ckpt_shmem_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 const struct ckpt_file_kind ckpt_file_shmem = {
 	.name = "shmem",
 	.rec = CKPT_REC_FILE_SHMEM,
+	.outside_ok = true,
 	.match = ckpt_shmem_match,
 	.collect = ckpt_shmem_collect,
 	.checkpoint = ckpt_shmem_checkpoint,

@@ -58,6 +58,7 @@ int ckpt_unix_name(struct ckpt_unix_rt *rt, struct sock *sk);
 /* unixpeer.c: their connections */
 u32 ckpt_unix_ref(struct ckpt_ctx *ctx, struct sock *sk);
 int ckpt_unix_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+void ckpt_unix_leave(struct ckpt_obj *obj);
 int ckpt_unix_peer_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 struct ckpt_obj *ckpt_unix_get(struct ckpt_ctx *ctx, struct ckpt_in *in,
 			       u32 ref, struct ckpt_obj *like);

@@ -61,6 +61,22 @@ static void ckpt_unix_label(struct sock *sk, char *buf, size_t size)
 }
 
 /**
+ * ckpt_unix_leave() - leave a socket behind
+ * @obj: the socket
+ *
+ * What others say of it is said of a ghost; its queue stays behind.
+ */
+void ckpt_unix_leave(struct ckpt_obj *obj)
+{
+	struct ckpt_unix_cp *cp = obj->priv;
+
+	cp->file = NULL;
+	cp->walked = false;
+	while (cp->n)
+		kfree_skb(cp->skbs[--cp->n]);
+}
+
+/**
  * ckpt_unix_leak() - refuse a socket whose peer lives outside of the tree
  * @ctx: the checkpoint; everything is collected
  * @obj: the socket
@@ -86,12 +102,8 @@ int ckpt_unix_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	if (pcp && (sock_flag(peer, SOCK_DEAD) || pcp->file || pcp->listener))
 		goto out;
 	if (cp->file && ckpt_leak_allowed(ctx, "unix-peer")) {
-		/* what others say of it is said of a ghost; its queue stays behind */
 		cp->file->kind = &ckpt_file_inherit;
-		cp->file = NULL;
-		cp->walked = false;
-		while (cp->n)
-			kfree_skb(cp->skbs[--cp->n]);
+		ckpt_unix_leave(obj);
 		goto out;
 	}
 	ckpt_unix_label(sk, mine, sizeof(mine));
