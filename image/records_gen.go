@@ -357,6 +357,16 @@ type VMA struct {
 	Pad           uint32 `json:"pad"`
 }
 
+// Aio is struct ckpt_aio of ckpt_image.h.
+type Aio struct {
+	Start   uint64 `json:"start"`    // of the ring; the program's name for the context
+	Size    uint64 `json:"size"`     // of the ring, bytes
+	MaxReqs uint32 `json:"max_reqs"` // what io_setup() was called with
+	Head    uint32 `json:"head"`     // places in the ring
+	Tail    uint32 `json:"tail"`
+	First   uint32 `json:"first"` // which of the events the first here is
+}
+
 // Pages is struct ckpt_pages of ckpt_image.h.
 type Pages struct {
 	Nruns    uint32 `json:"nruns"`
@@ -845,6 +855,7 @@ const (
 	VmakFile              = 1        // private or shared mapping of a file
 	VmakVDSO              = 2        // vdso or vvar: nothing to map
 	VmakHugetlb           = 3        // anonymous hugetlb, private
+	VmakAio               = 4        // the ring of an AIO
 	PagesMax              = 1024     // largest npages, and so nruns
 	ShmemMemfd            = 0x1
 	ShmemNoreserve        = 0x2
@@ -936,6 +947,7 @@ const (
 	TypePages        Type = 0x203 // followed by page data
 	TypeShmem        Type = 0x204 // object: a shmem inode
 	TypeSame         Type = 0x205 // pages of an MM that another one has, too
+	TypeAio          Type = 0x206 // a context of asynchronous I/O of an MM
 	TypeFdtable      Type = 0x300 // object
 	TypeFS           Type = 0x301 // object: cwd, root, umask
 	TypeFilePath     Type = 0x310 // regular file, directory, device, O_PATH
@@ -995,6 +1007,7 @@ var kinds = map[Type]Kind{
 	TypePages:        {Name: "PAGES", New: func() any { return new(Pages) }},
 	TypeShmem:        {Name: "SHMEM", New: func() any { return new(Shmem) }, Object: true},
 	TypeSame:         {Name: "SAME", New: func() any { return new(Same) }},
+	TypeAio:          {Name: "AIO", New: func() any { return new(Aio) }},
 	TypeFdtable:      {Name: "FDTABLE", New: func() any { return new(Fdtable) }, Object: true},
 	TypeFS:           {Name: "FS", New: func() any { return new(FS) }, Object: true},
 	TypeFilePath:     {Name: "FILE_PATH", New: func() any { return new(FilePath) }, Object: true},

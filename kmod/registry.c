@@ -61,6 +61,7 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	{ REC(PAGES, ckpt_pages) },
 	{ REC(SAME, ckpt_same) },
 	{ REC(SHMEM, ckpt_shmem), .read = ckpt_shmem_read },
+	{ REC(AIO, ckpt_aio) },
 
 	/* ipc/ */
 	{ REC(IPC_SHM, ckpt_ipc_shm), .read = ckpt_shm_read },
@@ -164,7 +165,7 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("epoll", "watches, what is ready, edges, one-shot, nested, closed descriptors"),
 	HANDLED("fifo", "named pipes that only the tree has open, with data and size"),
 	HANDLED("pipe", "pipes with both ends inside, with data and size"),
-	REFUSED("aio", "contexts of asynchronous I/O"),
+	HANDLED("aio", "contexts of Linux AIO with events not taken; refused: operations that do not end, polls"),
 	REFUSED("hugetlb", "huge pages of the pool (hugetlbfs, MAP_HUGETLB)"),
 	REFUSED("device-memory", "mappings of devices"),
 	REFUSED("special-mapping", "mappings that only a driver can make again"),

@@ -37,6 +37,9 @@ u64 ckpt_arch_done(void);
 bool ckpt_arch_sleeps_in_place(struct task_struct *task);
 int ckpt_arch_syscall_nr(struct task_struct *task);
 
+/* whether it sleeps in io_getevents() until more than one event is there */
+bool ckpt_arch_waits_for_several(struct task_struct *task);
+
 /* REGS, FPU and SYSCALL of one thread */
 int ckpt_arch_checkpoint_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t);
 

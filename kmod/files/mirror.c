@@ -80,25 +80,59 @@ static const struct ckpt_mirror_field ckpt_mirror_fields[] __initconst = {
 	FIELD(n_tty_data, ckpt_m_n_tty, column),
 	FIELD(n_tty_data, ckpt_m_n_tty, canon_column),
 	FIELD(n_tty_data, ckpt_m_n_tty, echo_tail),
+	FIELD(kioctx, ckpt_m_kioctx, reqs),
+	FIELD(kioctx, ckpt_m_kioctx, user_id),
+	FIELD(kioctx, ckpt_m_kioctx, max_reqs),
+	FIELD(kioctx, ckpt_m_kioctx, nr_events),
+	FIELD(kioctx, ckpt_m_kioctx, mmap_base),
+	FIELD(kioctx, ckpt_m_kioctx, mmap_size),
+	FIELD(kioctx, ckpt_m_kioctx, reqs_available),
+	FIELD(kioctx, ckpt_m_kioctx, ctx_lock),
+	FIELD(kioctx, ckpt_m_kioctx, active_reqs),
+	FIELD(kioctx, ckpt_m_kioctx, tail),
+	FIELD(kioctx, ckpt_m_kioctx, completed_events),
+	FIELD(kioctx, ckpt_m_kioctx, completion_lock),
 };
+
+static int __init ckpt_mirror_member(const struct btf *btf, const struct btf_type *type,
+				     const char *field)
+{
+	const struct btf_member *member;
+	const char *name;
+	unsigned int i;
+
+	for_each_member(i, type, member) {
+		name = K(btf_name_by_offset)(btf, member->name_off);
+		if (name && !strcmp(name, field))
+			return __btf_member_bit_offset(type, member) / 8;
+	}
+	return -ENOENT;
+}
 
 static int __init ckpt_mirror_offset(const struct btf *btf,
 				     const struct ckpt_mirror_field *f)
 {
+	const struct btf_type *type, *inner;
 	const struct btf_member *member;
-	const struct btf_type *type;
-	const char *name;
 	unsigned int i;
+	int offset;
 	s32 id;
 
 	id = K(btf_find_by_name_kind)(btf, f->type, BTF_KIND_STRUCT);
 	if (id < 0)
 		return -ENOENT;
 	type = btf_type_by_id(btf, id);
+	offset = ckpt_mirror_member(btf, type, f->field);
+	if (offset >= 0)
+		return offset;
+	/* structures without a name are looked into */
 	for_each_member(i, type, member) {
-		name = K(btf_name_by_offset)(btf, member->name_off);
-		if (name && !strcmp(name, f->field))
-			return __btf_member_bit_offset(type, member) / 8;
+		inner = btf_type_by_id(btf, member->type);
+		if (member->name_off || BTF_INFO_KIND(inner->info) != BTF_KIND_STRUCT)
+			continue;
+		offset = ckpt_mirror_member(btf, inner, f->field);
+		if (offset >= 0)
+			return __btf_member_bit_offset(type, member) / 8 + offset;
 	}
 	return -ENOENT;
 }

@@ -21,8 +21,10 @@
 #include <linux/ipc.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
+#include <linux/percpu-refcount.h>
 #include <linux/rbtree.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 /* fs/eventfd.c */
 struct ckpt_m_eventfd_ctx {
@@ -142,6 +144,40 @@ struct ckpt_m_shmid {			/* struct shmid_kernel */
 struct ckpt_m_shm_file {		/* struct shm_file_data */
 	int id;
 	struct ipc_namespace *ns;
+};
+
+/* fs/aio.c */
+struct ckpt_m_kioctx {
+	struct percpu_ref users;
+	atomic_t dead;
+	struct percpu_ref reqs;		/* one, and one for each operation in flight */
+	unsigned long user_id;
+	void __percpu *cpu;
+	unsigned int req_batch;
+	unsigned int max_reqs;
+	unsigned int nr_events;
+	unsigned long mmap_base;
+	unsigned long mmap_size;
+	void **ring_pages;
+	long nr_pages;
+	struct rcu_work free_rwork;
+	void *rq_wait;
+	struct {
+		atomic_t reqs_available;
+	} ____cacheline_aligned_in_smp;
+	struct {
+		spinlock_t ctx_lock;	/* for active_reqs */
+		struct list_head active_reqs;
+	} ____cacheline_aligned_in_smp;
+	struct {
+		struct mutex ring_lock;
+		wait_queue_head_t wait;
+	} ____cacheline_aligned_in_smp;
+	struct {
+		unsigned int tail;
+		unsigned int completed_events;
+		spinlock_t completion_lock;	/* for the two before it */
+	} ____cacheline_aligned_in_smp;
 };
 
 int ckpt_mirror_init(void);

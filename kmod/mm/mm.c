@@ -4,11 +4,10 @@
  * heap, stack, arguments, environment and auxiliary vector, the executable,
  * mmap_base, dumpability, core dump filter, THP, mlockall and membarrier
  * settings, protection keys.
- * Refuses: userfaultfd (vma.c), AIO contexts, an LDT, a vDSO of its own.
+ * Refuses: userfaultfd (vma.c), an LDT, a vDSO of its own.
  * Locks: mmap_lock for reading at checkpoint; at restart the current task's
  * own, for writing.
  */
-#include <linux/aio.h>
 #include <linux/fs.h>
 #include <linux/membarrier.h>
 #include <linux/mm.h>
@@ -49,6 +48,7 @@ static const u64 ckpt_mm_flags_known = CKPT_MM_THP_DISABLE
 /* what is known of an address space between its records and the end */
 struct ckpt_mm_rt {
 	unsigned int nvmas;
+	unsigned int nrings;		/* of asynchronous I/O that have no context yet */
 	struct ckpt_in **vmas;
 	u32 dumpable;
 	u64 def_flags;
@@ -57,38 +57,9 @@ struct ckpt_mm_rt {
 
 /* ---- checkpoint ---- */
 
-#ifdef CONFIG_AIO
-/* what fs/aio.c keeps to itself; the same since 3.16 */
-struct ckpt_kioctx_table {
-	struct rcu_head rcu;
-	unsigned int nr;
-	void __rcu *table[];
-};
-
-/* the table stays when the last context has been destroyed */
-static bool ckpt_mm_has_aio(struct mm_struct *mm)
-{
-	struct ckpt_kioctx_table *t;
-	unsigned int i;
-	bool found = false;
-
-	rcu_read_lock();
-	t = (void *)rcu_dereference(mm->ioctx_table);
-	for (i = 0; t && i < t->nr; i++)
-		found |= !!rcu_access_pointer(t->table[i]);
-	rcu_read_unlock();
-	return found;
-}
-#endif
-
 static int ckpt_mm_refuse(struct ckpt_ctx *ctx, struct task_struct *task,
 			  struct mm_struct *mm)
 {
-#ifdef CONFIG_AIO
-	if (ckpt_mm_has_aio(mm))
-		return ckpt_refuse(ctx, task, "aio",
-				   "has an asynchronous I/O context (io_setup); close it first");
-#endif
 #ifdef CONFIG_MODIFY_LDT_SYSCALL
 	if (mm->context.ldt)
 		return ckpt_refuse(ctx, task, "ldt", "has a local descriptor table (modify_ldt)");
@@ -130,6 +101,8 @@ int ckpt_mm_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref)
 	list_add_tail(&save->node, &ctx->mms);
 
 	err = ckpt_mm_refuse(ctx, task, mm);
+	if (!err)
+		err = ckpt_aio_collect(ctx, task, mm);
 	if (err)
 		return err;
 	if (mmap_read_lock_killable(mm))
@@ -232,6 +205,8 @@ int ckpt_mm_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref)
 			break;
 	}
 	mmap_read_unlock(mm);
+	if (!err)
+		err = ckpt_aio_checkpoint(ctx, mm, ref);
 	if (!err && !ckpt_out(ctx, CKPT_REC_MM_END, ref, 0, 0))
 		err = -ENOMEM;
 	return err;
@@ -408,6 +383,71 @@ static int ckpt_mm_keep(struct ckpt_mm_rt *rt, struct ckpt_in *in)
 	return 0;
 }
 
+/* a context of asynchronous I/O takes the place that was kept for its ring */
+static int ckpt_mm_aio(struct ckpt_ctx *ctx, struct ckpt_mm_rt *rt, struct ckpt_in *in)
+{
+	const struct ckpt_aio *rec = (const void *)in->fixed;
+	const struct ckpt_vma *vma;
+	unsigned int i;
+	int made;
+
+	for (i = 0; i < rt->nvmas; i++) {
+		vma = (const void *)rt->vmas[i]->fixed;
+		if (le32_to_cpu(vma->kind) == CKPT_VMAK_AIO && vma->start == rec->start &&
+		    le64_to_cpu(vma->end) == le64_to_cpu(rec->start) + le64_to_cpu(rec->size))
+			break;
+	}
+	if (i == rt->nvmas || (!rec->first && !rt->nrings))
+		return ckpt_bad(ctx, in, "there is no mapping for its ring");
+	made = ckpt_aio_restart(ctx, in);
+	if (made <= 0)
+		return made;
+	rt->nrings--;
+	return ckpt_vma_advise(ctx, rt->vmas[i]);
+}
+
+/* reads up to and with MM_END */
+static int ckpt_mm_vmas(struct ckpt_ctx *ctx, struct ckpt_joined *joined, struct ckpt_in *mm)
+{
+	const struct ckpt_mm *rec = (const void *)mm->fixed;
+	struct ckpt_mm_rt *rt = joined->mm;
+	bool kept, end = false;
+	struct ckpt_in *in;
+	int err = 0;
+
+	while (!err && !end) {
+		in = ckpt_in(ctx);
+		if (IS_ERR(in))
+			return PTR_ERR(in);
+		kept = false;
+		if (in->type == CKPT_REC_MM_END) {
+			end = true;
+		} else if (in->type == CKPT_REC_AIO) {
+			err = ckpt_mm_aio(ctx, rt, in);
+		} else if (in->type != CKPT_REC_VMA) {
+			err = ckpt_bad(ctx, in, "stands among the mappings");
+		} else if (rt->nvmas == le32_to_cpu(rec->nvmas)) {
+			err = ckpt_bad(ctx, mm, "it counts another number of mappings");
+		} else {
+			err = ckpt_vma_restart(ctx, in);
+			if (!err)
+				err = ckpt_cow_link(ctx, joined, in);
+			if (!err)
+				err = ckpt_mm_keep(rt, in);
+			kept = !err;
+			if (kept && le32_to_cpu(((struct ckpt_vma *)in->fixed)->kind) == CKPT_VMAK_AIO)
+				rt->nrings++;
+		}
+		if (!kept)
+			ckpt_in_free(in);
+	}
+	if (!err && rt->nvmas != le32_to_cpu(rec->nvmas))
+		err = ckpt_bad(ctx, mm, "it counts another number of mappings");
+	if (!err && rt->nrings)
+		err = ckpt_bad(ctx, mm, "a ring of asynchronous I/O has no context");
+	return err;
+}
+
 /**
  * ckpt_mm_restart() - replace the current address space
  * @ctx: the restart; the current task has the turn
@@ -420,10 +460,8 @@ int ckpt_mm_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 		    struct ckpt_in *in)
 {
 	const struct ckpt_mm *rec = (const void *)in->fixed;
-	struct ckpt_in *vma;
 	struct ckpt_mm_rt *rt;
 	struct ckpt_obj *obj;
-	u32 n;
 	int err;
 
 	if (joined->mm)
@@ -445,29 +483,9 @@ int ckpt_mm_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 	ckpt_mm_fields(rec, in->var, in->var_len);
-	for (n = 0; n <= le32_to_cpu(rec->nvmas); n++) {
-		vma = ckpt_in(ctx);
-		if (IS_ERR(vma))
-			return PTR_ERR(vma);
-		if (vma->type == CKPT_REC_MM_END) {
-			ckpt_in_free(vma);
-			break;
-		}
-		if (vma->type != CKPT_REC_VMA)
-			err = ckpt_bad(ctx, vma, "stands among the mappings");
-		if (!err)
-			err = ckpt_vma_restart(ctx, vma);
-		if (!err)
-			err = ckpt_cow_link(ctx, joined, vma);
-		if (!err)
-			err = ckpt_mm_keep(rt, vma);
-		if (err) {
-			ckpt_in_free(vma);
-			return err;
-		}
-	}
-	if (n != le32_to_cpu(rec->nvmas))
-		return ckpt_bad(ctx, in, "it counts another number of mappings");
+	err = ckpt_mm_vmas(ctx, joined, in);
+	if (err)
+		return err;
 	if (rec->vdso) {
 		err = ckpt_arch_map_vdso(ctx, le64_to_cpu(rec->vdso));
 		if (err)

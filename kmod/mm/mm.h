@@ -37,8 +37,16 @@ int ckpt_vma_collect(struct ckpt_ctx *ctx, struct task_struct *task,
 int ckpt_vma_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task,
 			struct vm_area_struct *vma, u32 mm_ref);
 int ckpt_vma_restart(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_vma_advise(struct ckpt_ctx *ctx, struct ckpt_in *in);
 int ckpt_vma_late(struct ckpt_ctx *ctx, struct ckpt_in *in);
 bool ckpt_vma_has_pages(struct vm_area_struct *vma);
+
+/* aio.c: contexts of asynchronous I/O */
+bool ckpt_vma_is_aio(struct vm_area_struct *vma);
+bool ckpt_aio_vma(struct ckpt_ctx *ctx, struct task_struct *task, struct vm_area_struct *vma);
+int ckpt_aio_collect(struct ckpt_ctx *ctx, struct task_struct *task, struct mm_struct *mm);
+int ckpt_aio_checkpoint(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 ref);
+int ckpt_aio_restart(struct ckpt_ctx *ctx, struct ckpt_in *in);
 
 /* snapshot.c: copy-on-write copies of address spaces */
 struct mm_struct *ckpt_snapshot(struct mm_struct *mm);

@@ -3,8 +3,8 @@
  * Saves: mappings: anonymous, of files (private and shared), of shared memory,
  * the vDSO; protection, growth, mlock, madvise advice, names, protection keys,
  * NUMA policy, seals of mseal().
- * Refuses: device memory, userfaultfd ranges, hugetlb pages, SysV segments,
- * AIO rings and other special mappings, and flags that are not known.
+ * Refuses: device memory, userfaultfd ranges, hugetlb pages, special mappings,
+ * and flags that are not known.
  * Locks: mmap_lock, held by the caller at checkpoint.
  */
 #include <linux/hugetlb.h>
@@ -107,6 +107,8 @@ static bool ckpt_vma_supported(struct ckpt_ctx *ctx, struct task_struct *task,
 			    "memory at %#lx is registered with userfaultfd", vma->vm_start);
 		return false;
 	}
+	if (ckpt_vma_is_aio(vma))
+		return ckpt_aio_vma(ctx, task, vma);
 	if (is_vm_hugetlb_page(vma)) {
 		ckpt_refuse(ctx, task, "hugetlb", "memory at %#lx is of huge pages (hugetlbfs)",
 			    vma->vm_start);
@@ -142,7 +144,7 @@ static bool ckpt_vma_supported(struct ckpt_ctx *ctx, struct task_struct *task,
 int ckpt_vma_collect(struct ckpt_ctx *ctx, struct task_struct *task,
 		     struct vm_area_struct *vma)
 {
-	if (!ckpt_vma_supported(ctx, task, vma) || !vma->vm_file)
+	if (!ckpt_vma_supported(ctx, task, vma) || !vma->vm_file || ckpt_vma_is_aio(vma))
 		return 0;
 	return ckpt_file_collect(ctx, vma->vm_file, task);
 }
@@ -201,6 +203,10 @@ int ckpt_vma_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task,
 	}
 	if (!vma->vm_file)
 		return 0;
+	if (ckpt_vma_is_aio(vma)) {
+		rec->kind = cpu_to_le32(CKPT_VMAK_AIO);
+		return 0;
+	}
 	file = ckpt_obj_find(ctx, vma->vm_file, CKPT_OBJ_FILE);
 	rec->kind = cpu_to_le32(CKPT_VMAK_FILE);
 	rec->file = cpu_to_le32(file ? file->objref : 0);
@@ -226,12 +232,14 @@ static int ckpt_vma_check(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		return ckpt_bad(ctx, in, "its addresses are out of range");
 	if (flags & ~known)
 		return ckpt_bad(ctx, in, "it has flags that this kernel does not know");
-	if (le32_to_cpu(rec->kind) > CKPT_VMAK_VDSO)
+	if (le32_to_cpu(rec->kind) > CKPT_VMAK_VDSO && le32_to_cpu(rec->kind) != CKPT_VMAK_AIO)
 		return ckpt_bad(ctx, in, "its kind is not known");
 	if ((le32_to_cpu(rec->kind) == CKPT_VMAK_FILE) != !!rec->file)
 		return ckpt_bad(ctx, in, "its file does not fit its kind");
 	if (le32_to_cpu(rec->kind) == CKPT_VMAK_ANON && flags & CKPT_VMA_SHARED)
 		return ckpt_bad(ctx, in, "shared memory without an object");
+	if (le32_to_cpu(rec->kind) == CKPT_VMAK_AIO && rec->anon_root)
+		return ckpt_bad(ctx, in, "a ring of asynchronous I/O is no private memory");
 	if (le32_to_cpu(rec->pkey) >= 16)
 		return ckpt_bad(ctx, in, "its protection key is out of range");
 	if (mask_bytes > in->var_len || mask_bytes > CKPT_MASK_MAX ||
@@ -325,7 +333,6 @@ int ckpt_vma_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	struct file *file = NULL;
 	bool account;
 	u64 vm;
-	unsigned int i;
 	int err;
 
 	err = ckpt_vma_check(ctx, in);
@@ -336,6 +343,9 @@ int ckpt_vma_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	start = le64_to_cpu(rec->start);
 	len = le64_to_cpu(rec->end) - start;
 	vm = le64_to_cpu(rec->flags);
+	/* keeps the place, till its context is made: see aio.c */
+	if (le32_to_cpu(rec->kind) == CKPT_VMAK_AIO)
+		vm = CKPT_VMA_NORESERVE;
 	prot = ckpt_vma_prot(vm);
 	flags = MAP_FIXED_NOREPLACE | (vm & CKPT_VMA_SHARED ? MAP_SHARED : MAP_PRIVATE);
 #ifdef MAP_DROPPABLE
@@ -372,6 +382,25 @@ int ckpt_vma_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 			return ckpt_err(ctx, err, "image offset %llu: cannot protect memory at %#lx",
 					in->offset, start);
 	}
+	return le32_to_cpu(rec->kind) == CKPT_VMAK_AIO ? 0 : ckpt_vma_advise(ctx, in);
+}
+
+/**
+ * ckpt_vma_advise() - give a mapping its advice, name and NUMA policy
+ * @ctx: the restart
+ * @in: its record, checked before
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_vma_advise(struct ckpt_ctx *ctx, struct ckpt_in *in)
+{
+	const struct ckpt_vma *rec = (const void *)in->fixed;
+	unsigned long start = le64_to_cpu(rec->start);
+	unsigned long len = le64_to_cpu(rec->end) - start;
+	u64 vm = le64_to_cpu(rec->flags);
+	unsigned int i;
+	int err;
+
 	for (i = 0; i < ARRAY_SIZE(ckpt_vma_flags); i++) {
 		if (ckpt_vma_flags[i].advice < 0 || !(vm & ckpt_vma_flags[i].image))
 			continue;

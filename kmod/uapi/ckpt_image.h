@@ -64,6 +64,7 @@ enum ckpt_rec {
 	CKPT_REC_PAGES		= 0x203,	/* followed by page data */
 	CKPT_REC_SHMEM		= 0x204,	/* object: a shmem inode */
 	CKPT_REC_SAME		= 0x205,	/* pages of an MM that another one has, too */
+	CKPT_REC_AIO		= 0x206,	/* a context of asynchronous I/O of an MM */
 
 	CKPT_REC_FDTABLE	= 0x300,	/* object */
 	CKPT_REC_FS		= 0x301,	/* object: cwd, root, umask */
@@ -460,6 +461,21 @@ struct ckpt_vma {
 #define CKPT_VMAK_FILE		1	/* private or shared mapping of a file */
 #define CKPT_VMAK_VDSO		2	/* vdso or vvar: nothing to map */
 #define CKPT_VMAK_HUGETLB	3	/* anonymous hugetlb, private */
+#define CKPT_VMAK_AIO		4	/* the ring of an AIO */
+
+/*
+ * A context of asynchronous I/O (io_setup) of the MM hdr.objref, after its VMAs.
+ * Variable: struct io_event of the events that were not taken. Where one
+ * record does not hold them all, others follow with the next ones.
+ */
+struct ckpt_aio {
+	__le64 start;		/* of the ring; the program's name for the context */
+	__le64 size;		/* of the ring, bytes */
+	__le32 max_reqs;	/* what io_setup() was called with */
+	__le32 head;		/* places in the ring */
+	__le32 tail;
+	__le32 first;		/* which of the events the first here is */
+};
 
 /*
  * Page data of an mm or a shmem object (hdr.objref): fixed part, nruns struct

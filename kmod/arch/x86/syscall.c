@@ -117,6 +117,14 @@ bool ckpt_arch_sleeps_in_place(struct task_struct *task)
 	return ckpt_call(ckpt_arch_syscall_nr(task));
 }
 
+bool ckpt_arch_waits_for_several(struct task_struct *task)
+{
+	int nr = ckpt_arch_syscall_nr(task);
+
+	return (nr == __NR_io_getevents || nr == __NR_io_pgetevents) &&
+	       (long)task_pt_regs(task)->si > 1;
+}
+
 static u64 ckpt_left(u64 expires, clockid_t clock)
 {
 	u64 now;
