@@ -122,9 +122,13 @@ type Thread struct {
 	Comm                [16]uint8 `json:"comm"`
 	SeenUtimeNs         uint64    `json:"seen_utime_ns"` // what getrusage() has given, of the thread
 	SeenStimeNs         uint64    `json:"seen_stime_ns"`
-	StartWallNs         uint64    `json:"start_wall_ns"`  // CLOCK_REALTIME of creation, two's complement
-	SeccompShared       uint32    `json:"seccomp_shared"` // so many outer filters are in all threads of the process
-	StopPending         uint32    `json:"stop_pending"`   // signal of a group stop it has to take part in
+	StartWallNs         uint64    `json:"start_wall_ns"`       // CLOCK_REALTIME of creation, two's complement
+	SeccompShared       uint32    `json:"seccomp_shared"`      // so many outer filters are in all threads of the process
+	StopPending         uint32    `json:"stop_pending"`        // signal of a group stop it has to take part in
+	Files               uint32    `json:"files" ckpt:"objref"` // objref, 0: those of its process
+	FS                  uint32    `json:"fs"`
+	ExitCode            uint32    `json:"exit_code"` // of a first thread that has ended before others
+	Pad                 uint32    `json:"pad"`
 }
 
 // Regs is struct ckpt_regs of ckpt_image.h.
@@ -814,6 +818,7 @@ const (
 	ThreadSsbNoexec       = 0x400
 	ThreadIbDisable       = 0x800
 	ThreadIbForce         = 0x1000
+	ThreadEnded           = 0x2000 // has neither registers nor files
 	PtimerArmed           = 0x1
 	PtimerAbsolute        = 0x2 // on the wall clock: left_ns is a time of that clock
 	PtimerQueued          = 0x4 // its signal is pending; armed again when that is taken

@@ -208,7 +208,8 @@ static int ckpt_wait_dead(struct ckpt_ctx *ctx)
 	struct ckpt_proc *proc;
 
 	list_for_each_entry(proc, &ctx->procs, node) {
-		while (!READ_ONCE(proc->leader->exit_state)) {
+		/* a leader may have ended long before its threads */
+		while (!READ_ONCE(proc->leader->exit_state) || !thread_group_empty(proc->leader)) {
 			if (ckpt_aborted(ctx))
 				return 0;
 			if (time_after(jiffies, end))

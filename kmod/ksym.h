@@ -108,6 +108,7 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(path_noexec)				\
 	X(__mpol_put)				\
 	X(do_group_exit)			\
+	X(do_exit)				\
 	X(memfd_fcntl)				\
 	X(create_pipe_files)			\
 	X(pipe_fcntl)				\

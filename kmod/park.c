@@ -31,6 +31,7 @@
 #include "private.h"
 #include "ksym.h"
 #include "arch/arch.h"
+#include "task/task.h"
 
 /* processes under a checkpoint: each belongs to one operation only */
 static DEFINE_HASHTABLE(ckpt_busy, 8);
@@ -807,10 +808,14 @@ void ckpt_sleep_times(struct ckpt_ctx *ctx)
 void ckpt_kill(struct ckpt_ctx *ctx, int sig)
 {
 	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
 
-	list_for_each_entry(proc, &ctx->procs, node)
-		if (!proc->zombie)
-			send_sig(sig, proc->leader, 1);
+	/* a leader that has ended takes no signal; where all have, somebody was faster */
+	list_for_each_entry(proc, &ctx->procs, node) {
+		t = ckpt_proc_thread(proc);
+		if (t)
+			send_sig(sig, t->task, 1);
+	}
 }
 
 /**

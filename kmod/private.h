@@ -342,6 +342,9 @@ struct ckpt_rt {
 	struct ckpt_in **recs;
 	struct ckpt_resume resume;
 	struct ckpt_vfork *vfork;	/* task/share.c */
+	bool ended;			/* a leader that is to end before the others go on */
+	u32 exit_code;
+	u32 pdeath_signal;
 };
 
 /* one process that is being restored */

@@ -68,8 +68,8 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	{ REC(FILE_SHM, ckpt_file_shm), .read = ckpt_file_read },
 
 	/* files/ */
-	{ PROC(FDTABLE, ckpt_fdtable), .apply = ckpt_fdtable_apply },
-	{ PROC(FS, ckpt_fs), .late = ckpt_fs_late },
+	{ REC(FDTABLE, ckpt_fdtable), .apply = ckpt_fdtable_apply },
+	{ REC(FS, ckpt_fs), .late = ckpt_fs_late },
 	{ REC(FILE_PATH, ckpt_file_path), .read = ckpt_file_read },
 	{ REC(FILE_SHMEM, ckpt_file_shmem), .read = ckpt_file_read },
 	{ REC(PIPE, ckpt_pipe), .read = ckpt_pipe_read },
@@ -123,6 +123,8 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("syscall", "interrupted system calls go on with the time that was left"),
 	HANDLED("thread", "tids, masks, stacks, robust lists, rseq, names, times"),
 	HANDLED("share", "memory, descriptors, directories, handlers of several processes, vfork"),
+	HANDLED("unshared", "threads with descriptors or directories of their own"),
+	HANDLED("zombie-leader", "processes whose first thread has ended while others run"),
 	REFUSED("io-context", "an I/O context of several tasks (CLONE_IO)"),
 	HANDLED("cred", "user and group ids, capabilities, securebits"),
 	HANDLED("sched", "policy, nice, priority, deadline, affinity"),

@@ -129,7 +129,7 @@ static void ckpt_rt_finish(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 		if (last)
 			wake_up(&ctx->wq);
 	}
-	if (rt->joined->zombie)
+	if (rt->joined->zombie || rt->ended)
 		return;
 	if (wait_event_killable(ctx->task_wq, READ_ONCE(ctx->stage) == CKPT_STAGE_GO ||
 				ckpt_restart_err(ctx)))
@@ -150,14 +150,15 @@ static void ckpt_left(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 {
 	struct ckpt_resume resume = {};
 	struct ckpt_vfork *vfork = NULL;
-	bool zombie = false, last;
+	bool zombie = false, ended = false, last;
 	u32 exit_code = 0;
 
 	if (rt && !fatal_signal_pending(current)) {
 		resume = rt->resume;
 		swap(vfork, rt->vfork);
 		zombie = rt->joined->zombie;
-		exit_code = rt->joined->exit_code;
+		ended = rt->ended;
+		exit_code = ended ? rt->exit_code : rt->joined->exit_code;
 	}
 	if (zombie)
 		/* nobody is told of an end that was told before; see ckpt_wait_zombies() */
@@ -176,6 +177,9 @@ static void ckpt_left(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 	/* never comes back, so what follows the put is safe: see ckpt_exit() */
 	if (zombie)
 		K(do_group_exit)(exit_code);
+	/* the others hold all that is the process's; the parent hears of it at their end */
+	if (ended)
+		K(do_exit)(exit_code);
 }
 
 static void ckpt_entered(struct ckpt_ctx *ctx)
@@ -283,6 +287,11 @@ static int ckpt_joined_complete(struct ckpt_ctx *ctx, struct ckpt_joined *joined
 			missing = process[i];
 	list_for_each_entry(rt, &joined->threads, node) {
 		nthreads++;
+		if (ckpt_thread_ended(rt)) {
+			if (rt == leader && !list_is_singular(&joined->threads))
+				continue;
+			return ckpt_bad(ctx, task, "a thread has ended that is not the first, or not before others");
+		}
 		for (i = 0; i < ARRAY_SIZE(thread); i++)
 			if (!ckpt_rt_has(rt, thread[i]))
 				missing = thread[i];
@@ -669,14 +678,19 @@ static int ckpt_wait_joined(struct ckpt_ctx *ctx)
 	return left < 0 ? left : ckpt_restart_err(ctx);
 }
 
-/* zombies are dead, and known as their parents' children, before a parent runs */
+/*
+ * Zombies are dead, and known as their parents' children, before a parent runs.
+ * First threads that have ended have handed their children to another one.
+ */
 static int ckpt_wait_zombies(struct ckpt_ctx *ctx)
 {
 	struct ckpt_joined *joined;
+	struct ckpt_rt *leader;
 	int err;
 
 	list_for_each_entry(joined, &ctx->joined, node) {
-		if (!joined->zombie)
+		leader = list_first_entry(&joined->threads, struct ckpt_rt, node);
+		if (!joined->zombie && !leader->ended)
 			continue;
 		while (!READ_ONCE(joined->task->exit_state)) {
 			err = ckpt_restart_err(ctx);
@@ -684,7 +698,8 @@ static int ckpt_wait_zombies(struct ckpt_ctx *ctx)
 				return err;
 			schedule_timeout_killable(1);
 		}
-		joined->task->exit_signal = joined->exit_signal;
+		if (joined->zombie)
+			joined->task->exit_signal = joined->exit_signal;
 	}
 	return 0;
 }

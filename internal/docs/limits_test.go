@@ -25,6 +25,9 @@ var kmodElsewhere = map[string]string{
 	"ghost":      "task/group",
 	"anon":       "mm/pages",
 	"owner":      "files/file",
+	"unshared":   "task/share",
+
+	"zombie-leader": "task/thread",
 }
 
 // undescribed are names that may still be without a row, or without a source or test of their name.

@@ -205,6 +205,8 @@ u32 ckpt_seccomp_shared(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	u32 n = ~0;
 
 	list_for_each_entry(t, &proc->threads, node) {
+		if (t->state == CKPT_GONE)
+			continue;
 		f = ckpt_filters_of(ctx, t->task, NULL);
 		if (!f)
 			return 0;

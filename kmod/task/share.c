@@ -4,7 +4,8 @@
  * descriptors, directories, signal handlers (clone() with CLONE_VM and so on),
  * and a parent that waits in vfork() until its child runs a program or ends.
  * The records stand in the first process that has them; another one's TASK
- * refers to them.
+ * refers to them. The same for threads that have left the descriptors or
+ * directories of their process with unshare().
  * Refuses: any of these shared with a process outside of the tree.
  * Locks: RCU for the search; alloc_lock, siglock and tasklist_lock where
  * current is given what another process of the restart has.
@@ -21,6 +22,7 @@
 
 #include "task.h"
 #include "../arch/arch.h"
+#include "../files/files.h"
 #include "../ksym.h"
 #include "../mm/mm.h"
 
@@ -87,13 +89,13 @@ int ckpt_share_leaks(struct ckpt_ctx *ctx)
 
 /* ---- restart ---- */
 
-static int ckpt_share_gone(struct ckpt_ctx *ctx, struct ckpt_joined *from)
+static int ckpt_share_gone(struct ckpt_ctx *ctx, struct task_struct *from)
 {
-	return ckpt_err(ctx, -EINTR, "process %u has ended before all shared what it has",
-			from->pid);
+	return ckpt_err(ctx, -EINTR, "thread %d has ended before all shared what it has",
+			task_pid_vnr(from));
 }
 
-static int ckpt_share_mm(struct ckpt_ctx *ctx, struct ckpt_joined *from)
+static int ckpt_share_mm(struct ckpt_ctx *ctx, struct task_struct *from)
 {
 	struct mm_struct *old = current->mm, *mm;
 	int err;
@@ -101,7 +103,7 @@ static int ckpt_share_mm(struct ckpt_ctx *ctx, struct ckpt_joined *from)
 	err = ckpt_mm_empty();
 	if (err)
 		return ckpt_err(ctx, err, "cannot unmap the memory of the creator");
-	mm = get_task_mm(from->task);
+	mm = get_task_mm(from);
 	if (!mm)
 		return ckpt_share_gone(ctx, from);
 	/* as execve() does it; nobody waits for this task in vfork() */
@@ -130,15 +132,15 @@ static int ckpt_share_mm(struct ckpt_ctx *ctx, struct ckpt_joined *from)
 	return 0;
 }
 
-static int ckpt_share_files(struct ckpt_ctx *ctx, struct ckpt_joined *from)
+static int ckpt_share_files(struct ckpt_ctx *ctx, struct task_struct *from)
 {
 	struct files_struct *files, *old;
 
-	task_lock(from->task);
-	files = from->task->files;
+	task_lock(from);
+	files = from->files;
 	if (files)
 		atomic_inc(&files->count);
-	task_unlock(from->task);
+	task_unlock(from);
 	if (!files)
 		return ckpt_share_gone(ctx, from);
 	task_lock(current);
@@ -149,19 +151,19 @@ static int ckpt_share_files(struct ckpt_ctx *ctx, struct ckpt_joined *from)
 	return 0;
 }
 
-static int ckpt_share_fs(struct ckpt_ctx *ctx, struct ckpt_joined *from)
+static int ckpt_share_fs(struct ckpt_ctx *ctx, struct task_struct *from)
 {
 	struct fs_struct *fs, *old;
 	bool last;
 
-	task_lock(from->task);
-	fs = from->task->fs;
+	task_lock(from);
+	fs = from->fs;
 	if (fs) {
 		spin_lock(&fs->lock);
 		fs->users++;
 		spin_unlock(&fs->lock);
 	}
-	task_unlock(from->task);
+	task_unlock(from);
 	if (!fs)
 		return ckpt_share_gone(ctx, from);
 	task_lock(current);
@@ -176,12 +178,12 @@ static int ckpt_share_fs(struct ckpt_ctx *ctx, struct ckpt_joined *from)
 	return 0;
 }
 
-static int ckpt_share_sighand(struct ckpt_ctx *ctx, struct ckpt_joined *from)
+static int ckpt_share_sighand(struct ckpt_ctx *ctx, struct task_struct *from)
 {
 	struct sighand_struct *sighand, *old = current->sighand;
 
 	write_lock_irq(KD(tasklist_lock));
-	sighand = from->task->sighand;
+	sighand = from->sighand;
 	if (sighand) {
 		refcount_inc(&sighand->count);
 		spin_lock(&old->siglock);
@@ -224,7 +226,7 @@ int ckpt_share_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 		u16 rec;
 		enum ckpt_obj_type type;
 		u32 ref;
-		int (*share)(struct ckpt_ctx *ctx, struct ckpt_joined *from);
+		int (*share)(struct ckpt_ctx *ctx, struct task_struct *from);
 	} parts[] = {
 		{ CKPT_REC_MM, CKPT_OBJ_MM, le32_to_cpu(rec->mm), ckpt_share_mm },
 		{ CKPT_REC_SIGACTION, CKPT_OBJ_SIGHAND, le32_to_cpu(rec->sighand), ckpt_share_sighand },
@@ -248,6 +250,7 @@ int ckpt_share_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 			obj = ckpt_obj_put(ctx, in, parts[i].type, joined, NULL);
 			if (IS_ERR(obj))
 				return PTR_ERR(obj);
+			obj->priv = joined->task;
 			continue;
 		}
 		if (!parts[i].ref)
@@ -261,11 +264,114 @@ int ckpt_share_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 		/* the kernel relies on it */
 		if (parts[i].type == CKPT_OBJ_SIGHAND && !joined->mm_from)
 			return ckpt_bad(ctx, task, "it shares signal handlers but no memory");
-		err = parts[i].share(ctx, obj->ptr);
+		/* an object of memory is known by its process, see ckpt_give_turn() */
+		err = parts[i].share(ctx, parts[i].type == CKPT_OBJ_MM ?
+				     joined->mm_from->task : obj->priv);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+/* ---- threads with descriptors or directories of their own: unshare() ---- */
+
+int ckpt_unshared_collect(struct ckpt_ctx *ctx, struct ckpt_thread *t)
+{
+	u32 ref;
+	int err = 0;
+
+	if (!ckpt_obj_find(ctx, t->task->files, CKPT_OBJ_FILES))
+		err = ckpt_fdtable_collect(ctx, t->task, &ref);
+	if (!err && !ckpt_obj_find(ctx, t->task->fs, CKPT_OBJ_FS))
+		err = ckpt_fs_collect(ctx, t->task, &ref);
+	return err;
+}
+
+/* in a thread's record what is not of its process */
+void ckpt_unshared_refs(struct ckpt_ctx *ctx, struct ckpt_thread *t, struct ckpt_thread_rec *rec)
+{
+	struct ckpt_obj *obj;
+
+	obj = ckpt_obj_find(ctx, t->task->files, CKPT_OBJ_FILES);
+	if (obj->objref != t->proc->files_ref)
+		rec->files = cpu_to_le32(obj->objref);
+	obj = ckpt_obj_find(ctx, t->task->fs, CKPT_OBJ_FS);
+	if (obj->objref != t->proc->fs_ref)
+		rec->fs = cpu_to_le32(obj->objref);
+}
+
+/* after a thread's record what no other has had before */
+int ckpt_unshared_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t)
+{
+	int err;
+
+	err = ckpt_fdtable_checkpoint(ctx, t->task,
+				      ckpt_obj_find(ctx, t->task->files, CKPT_OBJ_FILES)->objref);
+	if (!err)
+		err = ckpt_fs_checkpoint(ctx, t->task,
+					 ckpt_obj_find(ctx, t->task->fs, CKPT_OBJ_FS)->objref);
+	return err;
+}
+
+static void ckpt_unshared_put(struct ckpt_obj *obj)
+{
+	if (obj->priv)
+		put_task_struct(obj->priv);
+}
+
+/* takes what another has, or one's own, into which a record of the thread goes */
+static int ckpt_unshare(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in,
+			u16 type, enum ckpt_obj_type what, u32 ref, unsigned long flag,
+			int (*share)(struct ckpt_ctx *ctx, struct task_struct *from))
+{
+	struct ckpt_in *rec = ckpt_share_record(rt, type);
+	struct ckpt_obj *obj;
+	int err;
+
+	if (!ref && rec)
+		return ckpt_bad(ctx, rec, "its thread has none of its own");
+	if (!ref)
+		return 0;
+	if (!rec) {
+		obj = ckpt_obj_get(ctx, in, ref, what);
+		return IS_ERR(obj) ? PTR_ERR(obj) : share(ctx, obj->priv);
+	}
+	if (rec->objref != ref)
+		return ckpt_bad(ctx, rec, "its thread refers to another one");
+	err = ckpt_arch_syscall(__NR_unshare, flag, 0, 0, 0, 0, 0);
+	if (!err && flag == CLONE_FILES)
+		err = ckpt_arch_syscall(__NR_close_range, 0, ~0U, 0, 0, 0, 0);
+	if (err)
+		return ckpt_err(ctx, err, "thread %d cannot leave what its process has", rt->tid);
+	obj = ckpt_obj_put(ctx, rec, what, rt->joined, ckpt_unshared_put);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	obj->priv = get_task_struct(current);
+	return 0;
+}
+
+/**
+ * ckpt_unshared_apply() - give a thread descriptors and directories of its own
+ * @ctx: the restart
+ * @rt: the thread, which is current
+ * @in: its THREAD record; those of its table and directories come later
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_unshared_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
+{
+	const struct ckpt_thread_rec *rec = (const void *)in->fixed;
+	int err;
+
+	/* a leader has what its process has */
+	if (thread_group_leader(current))
+		return rec->files || rec->fs ? ckpt_bad(ctx, in, "a leader that does not share") : 0;
+	err = ckpt_unshare(ctx, rt, in, CKPT_REC_FDTABLE, CKPT_OBJ_FILES,
+			   le32_to_cpu(rec->files), CLONE_FILES, ckpt_share_files);
+	if (!err)
+		err = ckpt_unshare(ctx, rt, in, CKPT_REC_FS, CKPT_OBJ_FS,
+				   le32_to_cpu(rec->fs), CLONE_FS, ckpt_share_fs);
+	return err;
 }
 
 /* ---- vfork() ---- */

@@ -3,8 +3,7 @@
  * Saves: a process: what its threads share, and the order in which the parts
  * come: memory, descriptors, directories, limits, signals, timers, threads.
  * Refuses: namespaces other than the caller's, tracing, io_uring, SysV
- * semaphore undo, threads that do not share files or directories, a leader
- * that ended before its threads.
+ * semaphore undo.
  * Locks: siglock and RCU for single fields; the threads are parked.
  */
 #include <linux/cgroup.h>
@@ -25,6 +24,7 @@
 #include "task.h"
 #include "../arch/arch.h"
 #include "../files/files.h"
+#include "../ksym.h"
 #include "../mm/mm.h"
 
 /* a thread that still has its files and memory; NULL for a zombie */
@@ -102,9 +102,6 @@ static void ckpt_refuse_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 	task_unlock(task);
 	if (shared_io)
 		ckpt_refuse(ctx, task, "io-context", "shares its I/O context (CLONE_IO)");
-	if (task->files != first->files || task->fs != first->fs)
-		ckpt_refuse(ctx, task, "unshared-thread",
-			    "does not share files or directories with the threads of its process");
 	if (task->nsproxy != first->nsproxy)
 		ckpt_refuse(ctx, task, "namespace", "is in other namespaces than its process");
 	if (task->policy > SCHED_DEADLINE)
@@ -133,16 +130,14 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 
 	if (!t)
 		return 0;
-	if (list_first_entry(&proc->threads, struct ckpt_thread, node)->state == CKPT_GONE)
-		return ckpt_refuse(ctx, proc->leader, "zombie-leader",
-				   "its first thread has ended while others run");
 	task = t->task;
 	ckpt_refuse_namespaces(ctx, task);
 	err = ckpt_tty_collect(ctx, task);
 	if (err)
 		return err;
 	list_for_each_entry(t, &proc->threads, node)
-		ckpt_refuse_thread(ctx, t);
+		if (t->state != CKPT_GONE)
+			ckpt_refuse_thread(ctx, t);
 	err = ckpt_sighand_collect(ctx, task, &proc->sighand_ref);
 	if (!err)
 		err = ckpt_fdtable_collect(ctx, task, &proc->files_ref);
@@ -151,11 +146,13 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	if (!err)
 		err = ckpt_mm_collect(ctx, task, &proc->mm_ref);
 	list_for_each_entry(t, &proc->threads, node) {
+		if (!err)
+			err = ckpt_cred_collect(ctx, t->task);
 		if (err || t->state == CKPT_GONE)
 			continue;
-		err = ckpt_cred_collect(ctx, t->task);
+		err = ckpt_seccomp_collect(ctx, t->task);
 		if (!err)
-			err = ckpt_seccomp_collect(ctx, t->task);
+			err = ckpt_unshared_collect(ctx, t);
 	}
 	return err;
 }
@@ -388,6 +385,6 @@ int ckpt_task_end(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 	}
 	spin_unlock_irq(&current->sighand->siglock);
 	if (flags & CKPT_SIG_STOPPING && !stop)
-		send_sig(SIGSTOP, current, 1);
+		K(group_send_sig_info)(SIGSTOP, SEND_SIG_PRIV, current, PIDTYPE_TGID);
 	return 0;
 }

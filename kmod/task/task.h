@@ -32,9 +32,14 @@ int ckpt_regs_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 int ckpt_fpu_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 int ckpt_syscall_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 void ckpt_thread_go(struct ckpt_ctx *ctx, struct ckpt_rt *rt);
+bool ckpt_thread_ended(struct ckpt_rt *rt);
 
 /* share.c: what processes share, and vfork() */
 int ckpt_share_leaks(struct ckpt_ctx *ctx);
+int ckpt_unshared_collect(struct ckpt_ctx *ctx, struct ckpt_thread *t);
+int ckpt_unshared_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t);
+void ckpt_unshared_refs(struct ckpt_ctx *ctx, struct ckpt_thread *t, struct ckpt_thread_rec *rec);
+int ckpt_unshared_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 int ckpt_share_restart(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 		       const struct ckpt_in *task);
 int ckpt_vfork_restart(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in, u32 tid);

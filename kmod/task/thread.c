@@ -64,6 +64,58 @@ static u32 ckpt_thread_flags(struct task_struct *task)
 	return flags;
 }
 
+static void ckpt_thread_counters(struct task_struct *task, struct ckpt_thread_rec *rec)
+{
+	rec->utime_ns = cpu_to_le64(task->utime);
+	rec->stime_ns = cpu_to_le64(task->stime);
+	rec->runtime_ns = cpu_to_le64(task->se.sum_exec_runtime);
+	rec->start_ns = cpu_to_le64(task->start_time);
+	rec->start_boot_ns = cpu_to_le64(task->start_boottime);
+	rec->start_wall_ns = cpu_to_le64(ktime_get_real_ns() - ktime_get_boottime_ns() +
+					 task->start_boottime);
+	rec->seen_utime_ns = cpu_to_le64(task->prev_cputime.utime);
+	rec->seen_stime_ns = cpu_to_le64(task->prev_cputime.stime);
+	rec->nvcsw = cpu_to_le64(task->nvcsw);
+	rec->nivcsw = cpu_to_le64(task->nivcsw);
+	rec->min_flt = cpu_to_le64(task->min_flt);
+	rec->maj_flt = cpu_to_le64(task->maj_flt);
+	memcpy(rec->comm, task->comm, sizeof(rec->comm));
+}
+
+/*
+ * A leader that has ended is all that others know of the process: its number,
+ * name, rights and times. What its threads have in common is restored by it.
+ */
+static int ckpt_thread_ended_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t,
+					u32 seccomp_shared)
+{
+	struct task_struct *task = t->task, *live = ckpt_proc_thread(t->proc)->task;
+	u32 flags = CKPT_THREAD_ENDED;
+	struct ckpt_thread_rec *rec;
+	struct ckpt_obj *cred;
+
+	rec = ckpt_out(ctx, CKPT_REC_THREAD, 0, sizeof(*rec), 0);
+	if (!rec)
+		return -ENOMEM;
+	cred = ckpt_obj_find(ctx, rcu_access_pointer(task->real_cred), CKPT_OBJ_CRED);
+	if (seccomp_shared && task_no_new_privs(live))
+		flags |= CKPT_THREAD_NO_NEW_PRIVS;
+	rec->tid = cpu_to_le32(task_pid_vnr(task));
+	rec->cred = cpu_to_le32(cred ? cred->objref : 0);
+	rec->seccomp = cpu_to_le32(seccomp_shared ? ckpt_seccomp_ref(ctx, live) : 0);
+	rec->seccomp_shared = cpu_to_le32(seccomp_shared);
+	rec->flags = cpu_to_le32(flags);
+	rec->exit_code = cpu_to_le32(task->exit_code);
+	/* nothing is to be delivered to it */
+	rec->blocked = cpu_to_le64(~0ULL);
+	rec->altstack_flags = cpu_to_le32(SS_DISABLE);
+	rec->personality = cpu_to_le32(task->personality);
+	rec->timer_slack_ns = cpu_to_le64(task->timer_slack_ns);
+	rec->default_timer_slack_ns = cpu_to_le64(task->default_timer_slack_ns);
+	ckpt_thread_counters(task, rec);
+	return 0;
+}
+
 int ckpt_thread_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t, u32 seccomp_shared)
 {
 	struct task_struct *task = t->task;
@@ -72,6 +124,8 @@ int ckpt_thread_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t, u32 secc
 	u32 flags = ckpt_thread_flags(t->task);
 	int err;
 
+	if (t->state == CKPT_GONE)
+		return ckpt_thread_ended_checkpoint(ctx, t, seccomp_shared);
 	rec = ckpt_out(ctx, CKPT_REC_THREAD, 0, sizeof(*rec), 0);
 	if (!rec)
 		return -ENOMEM;
@@ -106,27 +160,17 @@ int ckpt_thread_checkpoint(struct ckpt_ctx *ctx, struct ckpt_thread *t, u32 secc
 #endif
 	rec->timer_slack_ns = cpu_to_le64(task->timer_slack_ns);
 	rec->default_timer_slack_ns = cpu_to_le64(task->default_timer_slack_ns);
-	rec->utime_ns = cpu_to_le64(task->utime);
-	rec->stime_ns = cpu_to_le64(task->stime);
-	rec->runtime_ns = cpu_to_le64(task->se.sum_exec_runtime);
-	rec->start_ns = cpu_to_le64(task->start_time);
-	rec->start_boot_ns = cpu_to_le64(task->start_boottime);
-	rec->start_wall_ns = cpu_to_le64(ktime_get_real_ns() - ktime_get_boottime_ns() +
-					 task->start_boottime);
-	rec->seen_utime_ns = cpu_to_le64(task->prev_cputime.utime);
-	rec->seen_stime_ns = cpu_to_le64(task->prev_cputime.stime);
-	rec->nvcsw = cpu_to_le64(task->nvcsw);
-	rec->nivcsw = cpu_to_le64(task->nivcsw);
-	rec->min_flt = cpu_to_le64(task->min_flt);
-	rec->maj_flt = cpu_to_le64(task->maj_flt);
+	ckpt_thread_counters(task, rec);
 	rec->pdeath_signal = cpu_to_le32(task->pdeath_signal);
 	task_lock(task);
 	if (task->io_context)
 		rec->ioprio = cpu_to_le32(task->io_context->ioprio);
 	task_unlock(task);
-	memcpy(rec->comm, task->comm, sizeof(rec->comm));
+	ckpt_unshared_refs(ctx, t, rec);
 
-	err = ckpt_arch_checkpoint_thread(ctx, t);
+	err = ckpt_unshared_checkpoint(ctx, t);
+	if (!err)
+		err = ckpt_arch_checkpoint_thread(ctx, t);
 	if (!err)
 		err = ckpt_sched_checkpoint(ctx, task);
 	if (!err)
@@ -177,6 +221,26 @@ static void ckpt_thread_started(const struct ckpt_thread_rec *rec)
 	current->start_time = max_t(s64, 0, boot - (ktime_get_boottime_ns() - ktime_get_ns()));
 }
 
+/**
+ * ckpt_thread_ended() - whether a thread is there only as a number
+ * @rt: the thread, its records read
+ *
+ * Return: true for a leader that has ended while others run.
+ */
+bool ckpt_thread_ended(struct ckpt_rt *rt)
+{
+	const struct ckpt_thread_rec *rec;
+	unsigned int i;
+
+	for (i = 0; i < rt->nrecs; i++) {
+		rec = (const void *)rt->recs[i]->fixed;
+		if (rt->recs[i]->type == CKPT_REC_THREAD &&
+		    le32_to_cpu(rec->flags) & CKPT_THREAD_ENDED)
+			return true;
+	}
+	return false;
+}
+
 int ckpt_thread_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 {
 	const struct ckpt_thread_rec *rec = (const void *)in->fixed;
@@ -205,6 +269,10 @@ int ckpt_thread_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
 	    ckpt_cpu_time(rt, le64_to_cpu(rec->stime_ns)) ||
 	    ckpt_cpu_time(rt, le64_to_cpu(rec->runtime_ns)))
 		return ckpt_bad(ctx, in, "its CPU time is out of range");
+	if (le32_to_cpu(rec->exit_code) > 0xffff)
+		return ckpt_bad(ctx, in, "its exit code is out of range");
+	rt->ended = le32_to_cpu(rec->flags) & CKPT_THREAD_ENDED;
+	rt->exit_code = le32_to_cpu(rec->exit_code);
 	memcpy(comm, rec->comm, sizeof(comm));
 	comm[sizeof(comm) - 1] = 0;
 	K(__set_task_comm)(current, comm, false);
@@ -224,7 +292,7 @@ int ckpt_thread_apply(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
 	raw_spin_unlock_irq(&current->prev_cputime.lock);
 	preempt_enable();
 	ckpt_thread_started(rec);
-	return 0;
+	return ckpt_unshared_apply(ctx, rt, in);
 }
 
 static int ckpt_thread_prctl(u32 flags)
@@ -322,7 +390,7 @@ int ckpt_thread_last(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *i
 	/* scheduling sets the slack of real-time threads, so it comes after that */
 	current->default_timer_slack_ns = le64_to_cpu(rec->default_timer_slack_ns);
 	current->timer_slack_ns = le64_to_cpu(rec->timer_slack_ns);
-	if (rec->seccomp) {
+	if (rec->seccomp && !rt->ended) {
 		err = ckpt_seccomp_install(ctx, in, le32_to_cpu(rec->seccomp),
 					   le32_to_cpu(rec->seccomp_shared), ~0, false);
 		if (err)
@@ -333,9 +401,9 @@ int ckpt_thread_last(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *i
 		if (err)
 			return err;
 	}
-	/* both are reset by a change of credentials */
+	/* reset by a change of credentials, as is dumpable */
 	if (ckpt_parent_restored(ctx))
-		current->pdeath_signal = le32_to_cpu(rec->pdeath_signal);
+		rt->pdeath_signal = le32_to_cpu(rec->pdeath_signal);
 	else if (rec->pdeath_signal)
 		ckpt_log(ctx, "note: thread %d was to get signal %u at the end of its parent, which is not part of the image",
 			 rt->tid, le32_to_cpu(rec->pdeath_signal));
@@ -404,6 +472,8 @@ int ckpt_syscall_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
  */
 void ckpt_thread_go(struct ckpt_ctx *ctx, struct ckpt_rt *rt)
 {
+	/* first threads of parents have ended by now, of which nobody is to be told */
+	current->pdeath_signal = rt->pdeath_signal;
 	/* one that is resumed must not think that a signal came */
 	if (!rt->resume.how)
 		set_thread_flag(TIF_NOTIFY_SIGNAL);

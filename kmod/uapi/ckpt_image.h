@@ -227,6 +227,10 @@ struct ckpt_thread_rec {
 	__le64 start_wall_ns;	/* CLOCK_REALTIME of creation, two's complement */
 	__le32 seccomp_shared;	/* so many outer filters are in all threads of the process */
 	__le32 stop_pending;	/* signal of a group stop it has to take part in */
+	__le32 files;		/* objref, 0: those of its process */
+	__le32 fs;
+	__le32 exit_code;	/* of a first thread that has ended before others */
+	__le32 pad;
 };
 
 #define CKPT_THREAD_SAVED_SIGMASK	0x1	/* saved_sigmask is to be put back */
@@ -242,6 +246,7 @@ struct ckpt_thread_rec {
 #define CKPT_THREAD_SSB_NOEXEC		0x400
 #define CKPT_THREAD_IB_DISABLE		0x800
 #define CKPT_THREAD_IB_FORCE		0x1000
+#define CKPT_THREAD_ENDED		0x2000	/* has neither registers nor files */
 
 /* x86-64 registers, in the order of struct user_regs_struct */
 struct ckpt_regs {
