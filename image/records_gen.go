@@ -727,7 +727,7 @@ type FileINET struct {
 	Sk          Sock      `json:"sk"`
 	Family      uint32    `json:"family"`       // AF_INET or AF_INET6
 	Protocol    uint32    `json:"protocol"`     // IPPROTO_*
-	State       uint32    `json:"state"`        // 7: closed or not connected; 1: UDP, connected; 10: listens
+	State       uint32    `json:"state"`        // 7: closed or not connected; 1: connected; 10: listens
 	SocketState uint32    `json:"socket_state"` // 1: never connected; 2: connecting; 3: was connected; 4: disconnecting
 	Shutdown    uint32    `json:"shutdown"`     // 1: for receiving; 2: for sending
 	Err         uint32    `json:"err"`          // errno that the next call will report
@@ -746,6 +746,26 @@ type INETOpt struct {
 	Len   uint32    `json:"len"`
 	Pad   uint32    `json:"pad"`
 	Value [16]uint8 `json:"value"` // as setsockopt() takes it
+}
+
+// Tcp is struct ckpt_tcp of ckpt_image.h.
+type Tcp struct {
+	Peer        uint32 `json:"peer" ckpt:"objref"` // objref of the other end, 0: it is closed
+	Flags       uint32 `json:"flags"`              // CKPT_TCP_*
+	SndSeq      uint32 `json:"snd_seq"`            // of the first byte that the other end has not got
+	RcvSeq      uint32 `json:"rcv_seq"`            // of the first byte that is not read
+	SndLen      uint32 `json:"snd_len"`            // bytes to be sent
+	RcvLen      uint32 `json:"rcv_len"`            // bytes to be read
+	OrphanLen   uint32 `json:"orphan_len"`         // bytes that a closed other end has still to send
+	RcvWnd      uint32 `json:"rcv_wnd"`            // how many more bytes the other end may send
+	WindowClamp uint32 `json:"window_clamp"`
+	RcvSsthresh uint32 `json:"rcv_ssthresh"`
+	Mss         uint32 `json:"mss"`      // the largest segment that the other end takes
+	Advmss      uint32 `json:"advmss"`   // and the largest that this end takes
+	UserMss     uint32 `json:"user_mss"` // TCP_MAXSEG, 0: none
+	Wscale      uint32 `json:"wscale"`   // of the windows that this end announces
+	Tsval       uint32 `json:"tsval"`    // its clock for timestamps
+	Pad         uint32 `json:"pad"`
 }
 
 // UDPMsg is struct ckpt_udp_msg of ckpt_image.h.
@@ -893,7 +913,9 @@ const (
 	DataPacket            = 0x1 // keep the boundary (O_DIRECT pipe, datagram)
 	DataLast              = 0x2 // the last of the object's
 	DataCanMerge          = 0x4
-	DataEvent             = 0x8 // of an inotify: an event, not a watch
+	DataEvent             = 0x8  // of an inotify: an event, not a watch
+	DataSend              = 0x10 // of a TCP: the other end has not got it
+	DataOrphan            = 0x20 // of a TCP: sent by an end that is closed
 	SoPasscred            = 0x1
 	SoPasssec             = 0x2
 	SoPasspidfd           = 0x4
@@ -919,6 +941,13 @@ const (
 	INETPort              = 0x10 // bind() has chosen the port
 	INETDone              = 0x20 // its connection has ended
 	INETAll               = 0x3f
+	TcpFinOut             = 0x1 // it will send no more
+	TcpFinIn              = 0x2 // it knows that the other end will not
+	TcpSack               = 0x4
+	TcpTstamp             = 0x8
+	TcpWscale             = 0x10
+	TcpEcn                = 0x20
+	TcpAll                = 0x3f
 	UnixMsgCred           = 0x1 // pid, uid and gid hold something
 	UnixMsgOob            = 0x2 // one byte sent with MSG_OOB
 )
@@ -976,6 +1005,7 @@ const (
 	TypeFileINET     Type = 0x402 // AF_INET and AF_INET6 sockets
 	TypeUnix         Type = 0x403 // object: an AF_UNIX socket, open or not
 	TypeUnixPeer     Type = 0x404 // how a UNIX stands to others
+	TypeTcp          Type = 0x405 // the connection of a FILE_INET
 	TypeIPCSHM       Type = 0x500 // object: a SysV segment with page data
 	TypeIPCSem       Type = 0x501
 	TypeIPCMsg       Type = 0x502
@@ -1036,6 +1066,7 @@ var kinds = map[Type]Kind{
 	TypeFileINET:     {Name: "FILE_INET", New: func() any { return new(FileINET) }, Object: true},
 	TypeUnix:         {Name: "UNIX", New: func() any { return new(Unix) }, Object: true},
 	TypeUnixPeer:     {Name: "UNIX_PEER", New: func() any { return new(UnixPeer) }},
+	TypeTcp:          {Name: "TCP", New: func() any { return new(Tcp) }},
 	TypeIPCSHM:       {Name: "IPC_SHM", New: func() any { return new(IPCSHM) }, Object: true},
 	TypeIPCSem:       {Name: "IPC_SEM", New: nil},
 	TypeIPCMsg:       {Name: "IPC_MSG", New: nil},

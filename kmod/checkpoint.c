@@ -253,6 +253,8 @@ void ckpt_checkpoint(struct ckpt_ctx *ctx)
 	ctx->frozen = false;
 	if (!err && !(ctx->rq.flags & CKPT_F_CHECK))
 		err = ckpt_commit(ctx);
+	if (!err && (ctx->rq.flags & CKPT_F_KILL) && !(ctx->rq.flags & CKPT_F_CHECK))
+		ckpt_tcp_silence(ctx);
 	if (!err && (ctx->rq.flags & (CKPT_F_KILL | CKPT_F_STOP)) &&
 	    !(ctx->rq.flags & CKPT_F_CHECK))
 		ckpt_kill(ctx, ctx->rq.flags & CKPT_F_KILL ? SIGKILL : SIGSTOP);

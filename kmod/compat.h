@@ -191,6 +191,14 @@ typedef struct file_lease ckpt_lease_t;
 #define ckpt_page_mapped_often(page)	(folio_mapcount(page_folio(page)) > 1)
 #endif
 
+/* what a TCP connection sends as its time; the lowest bit tells the unit */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define ckpt_tcp_tsval(tp)	(tcp_time_stamp_raw() + (tp)->tsoffset)
+#else
+#define ckpt_tcp_tsval(tp)	(((tcp_clock_ts((tp)->tcp_usec_ts) + (tp)->tsoffset) & ~1) | \
+				 (tp)->tcp_usec_ts)
+#endif
+
 /* functions for ksym.h that only some kernels have */
 #ifdef CONFIG_SCHED_MM_CID
 #define CKPT_KSYM_COMPAT(X)	X(sched_mm_cid_before_execve) X(sched_mm_cid_after_execve)

@@ -288,6 +288,7 @@ enum ckpt_obj_type {
 	CKPT_OBJ_PID,
 	CKPT_OBJ_TTY,
 	CKPT_OBJ_UNIX,		/* an AF_UNIX socket */
+	CKPT_OBJ_TCP,		/* checkpoint: a connected socket; priv is its file */
 	CKPT_OBJ_ANON,		/* an anon_vma; the number is in no record's header */
 };
 

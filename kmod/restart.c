@@ -22,6 +22,7 @@
 #include "arch/arch.h"
 #include "files/files.h"
 #include "mm/mm.h"
+#include "net/net.h"
 #include "task/task.h"
 
 static int ckpt_restart_err(struct ckpt_ctx *ctx)
@@ -649,6 +650,9 @@ static int ckpt_coordinate(struct ckpt_ctx *ctx)
 			return ckpt_err(ctx, -EBADMSG, "the image has no records of process %u",
 					joined->pid);
 	err = ckpt_inherit_unused(ctx);
+	/* before anything watches them */
+	if (!err)
+		err = ckpt_tcp_connect_all(ctx);
 	if (err)
 		return err;
 	list_for_each_entry(obj, &ctx->obj_list, node) {

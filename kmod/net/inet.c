@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Saves: sockets of IPv4 and IPv6 that have nothing on the wire: TCP and MPTCP
- * that listen, are bound, were never connected, or whose connection is closed
- * for good; UDP, bound and connected. Options that differ from those of a new
- * socket. The queue of a UDP socket is udpq.c's.
+ * Saves: sockets of IPv4 and IPv6: TCP and MPTCP that listen, are bound, were
+ * never connected, or whose connection is closed for good; UDP, bound and
+ * connected; what a TCP connection has in common with them, the rest is tcp.c's.
+ * Options that differ from those of a new socket. The queue of a UDP socket is
+ * udpq.c's.
  * Refuses: connections that wait for accept(), unread data of a closed
  * connection, multicast groups, IP options, flow labels, TCP-MD5, TLS, BPF.
- * Connections (tcp-established) and other protocols are of no kind at all.
+ * Connections that are being made or of MPTCP, and other protocols are of no
+ * kind at all.
  * Restart takes the address with the caller's rights; one that is taken is an
  * error.
  * Locks: lock_sock in the callees; the tasks that use it are parked.
@@ -81,8 +83,11 @@ static bool ckpt_inet_match(struct file *file)
 		return false;
 	if (sk->sk_type == SOCK_DGRAM)
 		return sk->sk_protocol == IPPROTO_UDP;
-	if (sk->sk_type != SOCK_STREAM ||
-	    (sk->sk_state != TCP_CLOSE && sk->sk_state != TCP_LISTEN))
+	if (sk->sk_type != SOCK_STREAM)
+		return false;
+	if (ckpt_tcp_connected(sk))
+		return true;
+	if (sk->sk_state != TCP_CLOSE && sk->sk_state != TCP_LISTEN)
 		return false;
 	if (sk->sk_protocol == IPPROTO_MPTCP)
 		return sock->state == SS_UNCONNECTED;
@@ -96,9 +101,10 @@ static bool ckpt_inet6_odd(struct sock *sk)
 #if IS_ENABLED(CONFIG_IPV6)
 	struct ipv6_pinfo *np = sk->sk_family == AF_INET6 ? inet6_sk(sk) : NULL;
 
+	/* accept() sets mcast_oif, which means nothing to a stream */
 	return np && (rcu_access_pointer(np->ipv6_mc_list) || np->ipv6_ac_list ||
 		      rcu_access_pointer(np->ipv6_fl_list) || rcu_access_pointer(np->opt) ||
-		      np->mcast_oif || np->ucast_oif);
+		      (np->mcast_oif && sk->sk_type != SOCK_STREAM) || np->ucast_oif);
 #else
 	return false;
 #endif
@@ -115,7 +121,8 @@ static bool ckpt_inet_odd(struct sock *sk)
 	odd = reuse && rcu_access_pointer(reuse->prog);
 	rcu_read_unlock();
 	odd |= rcu_access_pointer(inet->mc_list) || rcu_access_pointer(inet->inet_opt) ||
-	       inet->mc_index || inet->mc_addr || inet->uc_index;
+	       (inet->mc_index && sk->sk_type != SOCK_STREAM) || inet->mc_addr ||
+	       inet->uc_index;
 #ifdef CONFIG_XFRM
 	odd |= rcu_access_pointer(sk->sk_policy[0]) || rcu_access_pointer(sk->sk_policy[1]);
 #endif
@@ -167,6 +174,19 @@ static int ckpt_inet_get(struct socket *sock, int level, int opt, unsigned long 
 	return err ? err : len;
 }
 
+/* those that a stream cannot be given, and those that tcp.c deals with */
+static bool ckpt_inet_skip(struct sock *sk, int level, int opt)
+{
+	if (sk->sk_type != SOCK_STREAM)
+		return false;
+	if (level == SOL_IP)
+		return opt == IP_MULTICAST_TTL;
+	if (level == SOL_IPV6)
+		return opt == IPV6_MULTICAST_HOPS;
+	return level == SOL_TCP && ckpt_tcp_connected(sk) &&
+	       (opt == TCP_MAXSEG || opt == TCP_WINDOW_CLAMP);
+}
+
 static int ckpt_inet_options(struct socket *sock, struct ckpt_inet_opt *opts, u32 *backlog)
 {
 	struct sock *sk = sock->sk;
@@ -189,6 +209,8 @@ static int ckpt_inet_options(struct socket *sock, struct ckpt_inet_opt *opts, u3
 	}
 	from = (const void __user *)(page + 64);
 	for (i = 0; i < ARRAY_SIZE(ckpt_inet_opts); i++) {
+		if (ckpt_inet_skip(sk, ckpt_inet_opts[i].level, ckpt_inet_opts[i].opt))
+			continue;
 		memset(def, 0, sizeof(def));
 		memset(o, 0, sizeof(*o));
 		n = ckpt_inet_get(fresh, ckpt_inet_opts[i].level, ckpt_inet_opts[i].opt, page,
@@ -220,7 +242,7 @@ static void ckpt_inet_addrs(struct sock *sk, struct ckpt_file_inet *rec)
 	struct inet_sock *inet = inet_sk(sk);
 
 	rec->port = cpu_to_le32(inet->inet_num);
-	if (sk->sk_state == TCP_ESTABLISHED)
+	if (le32_to_cpu(rec->state) == TCP_ESTABLISHED)
 		rec->peer_port = cpu_to_le32(ntohs(inet->inet_dport));
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6) {
@@ -243,6 +265,7 @@ static int ckpt_inet_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	struct ckpt_file_inet *rec;
 	u32 flags = 0, backlog;
 	int n, err;
+	bool conn;
 
 	err = ckpt_inet_refuse(ctx, obj, sk);
 	if (err)
@@ -278,7 +301,9 @@ static int ckpt_inet_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 		flags |= CKPT_INET_DONE;
 	rec->family = cpu_to_le32(sk->sk_family);
 	rec->protocol = cpu_to_le32(sk->sk_protocol);
-	rec->state = cpu_to_le32(sk->sk_state);
+	/* how far a connection is closed is in its TCP record */
+	conn = ckpt_tcp_connected(sk);
+	rec->state = cpu_to_le32(conn ? TCP_ESTABLISHED : sk->sk_state);
 	rec->socket_state = cpu_to_le32(sock->state);
 	rec->shutdown = cpu_to_le32(sk->sk_shutdown);
 	rec->err = cpu_to_le32(sk->sk_err);
@@ -288,6 +313,8 @@ static int ckpt_inet_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	ckpt_inet_addrs(sk, rec);
 	if (sk->sk_protocol == IPPROTO_UDP)
 		err = ckpt_udp_queue(ctx, obj, sk);
+	else if (conn)
+		err = ckpt_tcp_checkpoint(ctx, obj);
 out:
 	kfree(opts);
 	return err;
@@ -300,17 +327,18 @@ static int ckpt_inet_check(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	const struct ckpt_file_inet *rec = (const void *)in->fixed;
 	u32 type = le32_to_cpu(rec->sk.type), state = le32_to_cpu(rec->state);
 	u32 proto = le32_to_cpu(rec->protocol), nopts = le32_to_cpu(rec->nopts);
-	bool udp = proto == IPPROTO_UDP;
+	bool udp = proto == IPPROTO_UDP, conn = state == TCP_ESTABLISHED;
 
 	if ((le32_to_cpu(rec->family) != AF_INET && le32_to_cpu(rec->family) != AF_INET6) ||
 	    (!udp && proto != IPPROTO_TCP && proto != IPPROTO_MPTCP) ||
 	    type != (udp ? SOCK_DGRAM : SOCK_STREAM))
 		return ckpt_bad(ctx, in, "its protocol is out of range");
-	if (state != TCP_CLOSE && state != (udp ? TCP_ESTABLISHED : TCP_LISTEN))
+	if (state != TCP_CLOSE && !(conn && proto != IPPROTO_MPTCP) &&
+	    (udp || state != TCP_LISTEN))
 		return ckpt_bad(ctx, in, "its state is out of range");
 	if (le32_to_cpu(rec->port) > U16_MAX || le32_to_cpu(rec->peer_port) > U16_MAX ||
 	    (state != TCP_CLOSE && !rec->port) ||
-	    !rec->peer_port == (state == TCP_ESTABLISHED))
+	    !rec->peer_port == conn)
 		return ckpt_bad(ctx, in, "its addresses do not fit its state");
 	if (le32_to_cpu(rec->flags) & ~CKPT_INET_ALL || le32_to_cpu(rec->shutdown) > 3 ||
 	    le32_to_cpu(rec->err) > MAX_ERRNO ||
@@ -372,7 +400,16 @@ static int ckpt_inet_reuse(struct socket *sock, u32 flags)
 	return err;
 }
 
-static int ckpt_inet_sockaddr(struct sockaddr_storage *ss, u32 family, const u8 *addr, __le32 port)
+/**
+ * ckpt_inet_sockaddr() - make an address
+ * @ss: filled in
+ * @family: AF_INET or AF_INET6
+ * @addr: 4 or 16 bytes
+ * @port: port
+ *
+ * Return: its length.
+ */
+int ckpt_inet_sockaddr(struct sockaddr_storage *ss, u32 family, const u8 *addr, __le32 port)
 {
 	struct sockaddr_in6 *sin6 = (void *)ss;
 	struct sockaddr_in *sin = (void *)ss;
@@ -450,7 +487,8 @@ static struct file *ckpt_inet_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	err = ckpt_inet_reuse(sock, le32_to_cpu(rec->flags));
 	if (!err)
 		err = ckpt_inet_set_options(ctx, in, sock);
-	if (!err)
+	/* a connection gets its address together with its other end */
+	if (!err && !(le32_to_cpu(rec->protocol) == IPPROTO_TCP && rec->peer_port))
 		err = ckpt_inet_bind(ctx, rec, sock);
 	if (err) {
 		sock_release(sock);
@@ -460,43 +498,85 @@ static struct file *ckpt_inet_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	return sock_alloc_file(sock, 0, NULL);
 }
 
-/* from here on clients can connect */
-static int ckpt_inet_last(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+/**
+ * ckpt_inet_listen() - begin to listen
+ * @ctx: the restart
+ * @obj: the file of a listener
+ *
+ * From here on clients can connect.
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_inet_listen(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
-	const struct ckpt_file_inet *rec = obj->priv;
+	struct socket *sock = sock_from_file(obj->ptr);
+	const struct ckpt_inet_rt *rt = obj->priv;
 	int err;
 
-	err = kernel_listen(sock_from_file(obj->ptr), le32_to_cpu(rec->sk.backlog));
+	if (sock->sk->sk_state == TCP_LISTEN)
+		return 0;
+	err = kernel_listen(sock, le32_to_cpu(rt->rec.sk.backlog));
 	if (err)
-		ckpt_err(ctx, err, "cannot listen on port %u%s", le32_to_cpu(rec->port),
+		ckpt_err(ctx, err, "cannot listen on port %u%s", le32_to_cpu(rt->rec.port),
 			 err == -EADDRINUSE ? ": it is in use" : "");
 	return err;
+}
+
+/**
+ * ckpt_inet_connection() - what is known of a TCP connection
+ * @obj: any object of a restart
+ *
+ * Return: it, or NULL if the object is none.
+ */
+struct ckpt_inet_rt *ckpt_inet_connection(struct ckpt_obj *obj)
+{
+	struct ckpt_inet_rt *rt;
+
+	if (!obj || obj->type != CKPT_OBJ_FILE || obj->kind != &ckpt_file_inet)
+		return NULL;
+	rt = obj->priv;
+	return rt && rt->rec.peer_port ? rt : NULL;
 }
 
 static int ckpt_inet_restored(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in)
 {
 	const struct ckpt_file_inet *rec = (const void *)in->fixed;
+	struct ckpt_inet_rt *rt;
+	unsigned int i;
 
 	if (le32_to_cpu(rec->protocol) == IPPROTO_UDP)
 		obj->data = ckpt_udp_data;
-	if (le32_to_cpu(rec->state) != TCP_LISTEN)
+	if (le32_to_cpu(rec->protocol) == IPPROTO_UDP || le32_to_cpu(rec->state) == TCP_CLOSE)
 		return 0;
-	obj->priv = kmemdup(rec, sizeof(*rec), GFP_KERNEL);
-	if (!obj->priv)
+	rt = kzalloc(sizeof(*rt), GFP_KERNEL);
+	if (!rt)
 		return -ENOMEM;
-	obj->last = ckpt_inet_last;
+	rt->rec = *rec;
+	for (i = 0; i < CKPT_TCP_QUEUES; i++)
+		INIT_LIST_HEAD(&rt->queue[i]);
+	obj->priv = rt;
+	if (le32_to_cpu(rec->state) == TCP_LISTEN)
+		obj->last = ckpt_inet_listen;
+	else
+		obj->data = ckpt_tcp_data;
 	return 0;
 }
 
 static void ckpt_inet_drop(struct ckpt_obj *obj)
 {
-	kfree(obj->priv);
+	struct ckpt_inet_rt *rt = obj->priv;
+	unsigned int i;
+
+	for (i = 0; rt && i < CKPT_TCP_QUEUES; i++)
+		ckpt_tcp_queue_free(&rt->queue[i]);
+	kfree(rt);
 }
 
 const struct ckpt_file_kind ckpt_file_inet = {
 	.name = "inet",
 	.rec = CKPT_REC_FILE_INET,
 	.match = ckpt_inet_match,
+	.collect = ckpt_tcp_collect,
 	.checkpoint = ckpt_inet_checkpoint,
 	.restart = ckpt_inet_restart,
 	.restored = ckpt_inet_restored,

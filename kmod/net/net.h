@@ -9,6 +9,14 @@
 
 struct sk_buff;
 
+/* of a connection: to be read, to be sent, to be sent by an end that is closed */
+enum ckpt_tcp_queue {
+	CKPT_TCP_RCV,
+	CKPT_TCP_SND,
+	CKPT_TCP_ORPHAN,
+	CKPT_TCP_QUEUES,
+};
+
 /* sock.c: what all sockets have */
 int ckpt_sock_save(struct ckpt_ctx *ctx, struct task_struct *task,
 		   struct sock *sk, struct ckpt_sock *rec);
@@ -70,8 +78,37 @@ int ckpt_unix_walk(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 int ckpt_unix_queues(struct ckpt_ctx *ctx);
 int ckpt_unix_queue_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
 
-/* inet.c: TCP and UDP sockets without a connection */
+/* inet.c: TCP and UDP sockets */
+
+/* of a restart: a listener or a connection */
+struct ckpt_inet_rt {
+	struct ckpt_file_inet rec;
+	struct ckpt_tcp tcp;
+	bool has_tcp, done;
+	u32 have[CKPT_TCP_QUEUES];	/* bytes in each queue */
+	struct list_head queue[CKPT_TCP_QUEUES];
+};
+
 extern const struct ckpt_file_kind ckpt_file_inet;
+int ckpt_inet_sockaddr(struct sockaddr_storage *ss, u32 family, const u8 *addr,
+		       __le32 port);
+int ckpt_inet_listen(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+struct ckpt_inet_rt *ckpt_inet_connection(struct ckpt_obj *obj);
+
+/* tcp.c: connections */
+bool ckpt_tcp_connected(struct sock *sk);
+int ckpt_tcp_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+int ckpt_tcp_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+void ckpt_tcp_silence(struct ckpt_ctx *ctx);
+int ckpt_tcp_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+int ckpt_tcp_connect_all(struct ckpt_ctx *ctx);
+
+/* tcpq.c: their queues */
+int ckpt_tcp_save_queue(struct ckpt_ctx *ctx, u32 objref, struct sock *sk,
+			enum ckpt_tcp_queue which, u32 seq, u32 len);
+int ckpt_tcp_data(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in);
+int ckpt_tcp_fill(struct socket *sock, struct list_head *queue);
+void ckpt_tcp_queue_free(struct list_head *queue);
 
 /* udpq.c: datagrams that wait */
 int ckpt_udp_queue(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct sock *sk);

@@ -90,6 +90,7 @@ enum ckpt_rec {
 	CKPT_REC_FILE_INET	= 0x402,	/* AF_INET and AF_INET6 sockets */
 	CKPT_REC_UNIX		= 0x403,	/* object: an AF_UNIX socket, open or not */
 	CKPT_REC_UNIX_PEER	= 0x404,	/* how a UNIX stands to others */
+	CKPT_REC_TCP		= 0x405,	/* the connection of a FILE_INET */
 
 	CKPT_REC_IPC_SHM	= 0x500,	/* object: a SysV segment with page data */
 	CKPT_REC_IPC_SEM	= 0x501,
@@ -816,6 +817,8 @@ struct ckpt_data {
 #define CKPT_DATA_LAST		0x2	/* the last of the object's */
 #define CKPT_DATA_CAN_MERGE	0x4
 #define CKPT_DATA_EVENT		0x8	/* of an inotify: an event, not a watch */
+#define CKPT_DATA_SEND		0x10	/* of a TCP: the other end has not got it */
+#define CKPT_DATA_ORPHAN	0x20	/* of a TCP: sent by an end that is closed */
 
 /* variable: n entries of entry_size */
 struct ckpt_fdtable {
@@ -910,7 +913,7 @@ struct ckpt_file_inet {
 	struct ckpt_sock sk;
 	__le32 family;		/* AF_INET or AF_INET6 */
 	__le32 protocol;	/* IPPROTO_* */
-	__le32 state;		/* 7: closed or not connected; 1: UDP, connected; 10: listens */
+	__le32 state;		/* 7: closed or not connected; 1: connected; 10: listens */
 	__le32 socket_state;	/* 1: never connected; 2: connecting; 3: was connected; 4: disconnecting */
 	__le32 shutdown;	/* 1: for receiving; 2: for sending */
 	__le32 err;		/* errno that the next call will report */
@@ -937,6 +940,38 @@ struct ckpt_inet_opt {
 	__le32 pad;
 	__u8 value[16];		/* as setsockopt() takes it */
 };
+
+/*
+ * The connection of a FILE_INET with state 1 of TCP, after the FILE_INET of the
+ * other end. Sequence numbers are as if all that is on the way were not sent yet:
+ * snd_seq is rcv_seq + rcv_len of the other end. The bytes follow in DATA records.
+ */
+struct ckpt_tcp {
+	__le32 peer;		/* objref of the other end, 0: it is closed */
+	__le32 flags;		/* CKPT_TCP_* */
+	__le32 snd_seq;		/* of the first byte that the other end has not got */
+	__le32 rcv_seq;		/* of the first byte that is not read */
+	__le32 snd_len;		/* bytes to be sent */
+	__le32 rcv_len;		/* bytes to be read */
+	__le32 orphan_len;	/* bytes that a closed other end has still to send */
+	__le32 rcv_wnd;		/* how many more bytes the other end may send */
+	__le32 window_clamp;
+	__le32 rcv_ssthresh;
+	__le32 mss;		/* the largest segment that the other end takes */
+	__le32 advmss;		/* and the largest that this end takes */
+	__le32 user_mss;	/* TCP_MAXSEG, 0: none */
+	__le32 wscale;		/* of the windows that this end announces */
+	__le32 tsval;		/* its clock for timestamps */
+	__le32 pad;
+};
+
+#define CKPT_TCP_FIN_OUT	0x1	/* it will send no more */
+#define CKPT_TCP_FIN_IN		0x2	/* it knows that the other end will not */
+#define CKPT_TCP_SACK		0x4
+#define CKPT_TCP_TSTAMP		0x8
+#define CKPT_TCP_WSCALE		0x10
+#define CKPT_TCP_ECN		0x20
+#define CKPT_TCP_ALL		0x3f
 
 struct ckpt_udp_msg {
 	__le32 family;		/* of the datagram: AF_INET or AF_INET6 */
