@@ -354,8 +354,8 @@ type VMA struct {
 	PKEY          uint32 `json:"pkey"`
 	Kind          uint32 `json:"kind"`           // CKPT_VMAK_*
 	MempolicyMode uint32 `json:"mempolicy_mode"` // MPOL_* with MPOL_F_*, 0: none
-	HugeSize      uint64 `json:"huge_size"`
-	AnonRoot      uint32 `json:"anon_root"` // number of its family of forked mappings, 0: of none
+	HugeSize      uint64 `json:"huge_size"`      // of the huge pages of the pool, 0: none
+	AnonRoot      uint32 `json:"anon_root"`      // number of its family of forked mappings, 0: of none
 	MaskBytes     uint32 `json:"mask_bytes"`
 	Anon          uint32 `json:"anon"` // number of its part in the family
 	Pad           uint32 `json:"pad"`

@@ -199,6 +199,13 @@ typedef struct file_lease ckpt_lease_t;
 				 (tp)->tcp_usec_ts)
 #endif
 
+/* where in its file a page of hugetlbfs is */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define ckpt_huge_pos(folio, h)	((loff_t)(folio)->index << huge_page_shift(h))
+#else
+#define ckpt_huge_pos(folio, h)	folio_pos(folio)
+#endif
+
 /* functions for ksym.h that only some kernels have */
 #ifdef CONFIG_SCHED_MM_CID
 #define CKPT_KSYM_COMPAT(X)	X(sched_mm_cid_before_execve) X(sched_mm_cid_after_execve)

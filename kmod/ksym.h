@@ -33,6 +33,7 @@
 #include <linux/fsnotify_backend.h>
 #include <linux/file.h>
 #include <linux/hrtimer.h>
+#include <linux/hugetlb.h>
 #include <linux/lsm_hooks.h>
 #include <linux/memfd.h>
 #include <linux/pipe_fs_i.h>
@@ -110,6 +111,8 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(do_group_exit)			\
 	X(do_exit)				\
 	X(memfd_fcntl)				\
+	X(hugetlb_file_setup)			\
+	X(size_to_hstate)			\
 	X(create_pipe_files)			\
 	X(pipe_fcntl)				\
 	X(group_send_sig_info)			\

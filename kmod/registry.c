@@ -169,7 +169,7 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("fifo", "named pipes that only the tree has open, with data and size"),
 	HANDLED("pipe", "pipes with both ends inside, with data and size"),
 	HANDLED("aio", "contexts of Linux AIO with events not taken; refused: operations that do not end, polls"),
-	REFUSED("hugetlb", "huge pages of the pool (hugetlbfs, MAP_HUGETLB)"),
+	HANDLED("hugetlb", "huge pages of the pool: MAP_HUGETLB, memfd, hugetlbfs; refused: SysV segments of them"),
 	REFUSED("device-memory", "mappings of devices"),
 	REFUSED("special-mapping", "mappings that only a driver can make again"),
 	REFUSED("vma-flags", "mappings with flags of a newer kernel"),

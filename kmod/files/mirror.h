@@ -170,7 +170,7 @@ struct ckpt_m_kioctx {
 		struct list_head active_reqs;
 	} ____cacheline_aligned_in_smp;
 	struct {
-		struct mutex ring_lock;
+		struct mutex ring_lock;	/* for taking events */
 		wait_queue_head_t wait;
 	} ____cacheline_aligned_in_smp;
 	struct {

@@ -9,6 +9,7 @@
  * own, for writing.
  */
 #include <linux/fs.h>
+#include <linux/hugetlb.h>
 #include <linux/membarrier.h>
 #include <linux/mm.h>
 #include <linux/pkeys.h>
@@ -111,6 +112,7 @@ int ckpt_mm_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref)
 		err = ckpt_vma_collect(ctx, task, vma);
 		if (!err)
 			err = ckpt_cow_collect(ctx, task, save, vma);
+		save->huge |= is_vm_hugetlb_page(vma) && !(vma->vm_flags & VM_MAYSHARE);
 		if (err)
 			break;
 	}

@@ -4,10 +4,11 @@
 
 #include "../private.h"
 
+struct ckpt_batch;
 struct ckpt_obj;
 
 /* mappings that page data cannot be for */
-#define CKPT_VM_NOFILL	(VM_MAYSHARE | VM_PFNMAP | VM_IO | VM_MIXEDMAP | VM_HUGETLB)
+#define CKPT_VM_NOFILL	(VM_MAYSHARE | VM_PFNMAP | VM_IO | VM_MIXEDMAP)
 
 /* an address space whose pages are still to be written */
 struct ckpt_mm_save {
@@ -16,6 +17,7 @@ struct ckpt_mm_save {
 	struct mm_struct *snap;		/* its pages at the capture, or NULL: mm is at rest */
 	u32 objref;
 	bool shares;			/* pages with another one, since a fork */
+	bool huge;			/* has private mappings of huge pages of the pool */
 	/* shared memory: its inode object and, unless at rest, a copy */
 	struct file *file;
 	struct list_head copies;
@@ -48,6 +50,20 @@ int ckpt_aio_collect(struct ckpt_ctx *ctx, struct task_struct *task, struct mm_s
 int ckpt_aio_checkpoint(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 ref);
 int ckpt_aio_restart(struct ckpt_ctx *ctx, struct ckpt_in *in);
 
+/* hugetlb.c: huge pages of the pool */
+bool ckpt_file_is_huge(struct file *file);
+bool ckpt_huge_match(struct file *file);
+bool ckpt_vma_huge_anon(struct vm_area_struct *vma);
+bool ckpt_vma_huge(struct ckpt_ctx *ctx, struct task_struct *task, struct vm_area_struct *vma);
+u64 ckpt_vma_huge_flags(struct vm_area_struct *vma, struct ckpt_vma *rec);
+int ckpt_huge_write(struct ckpt_ctx *ctx, struct mm_struct *mm, struct ckpt_batch *b);
+int ckpt_huge_write_file(struct ckpt_ctx *ctx, struct file *file, struct ckpt_batch *b);
+unsigned long ckpt_huge_map(struct ckpt_ctx *ctx, struct ckpt_in *in, struct file *file,
+			    unsigned long prot, unsigned long flags);
+struct file *ckpt_huge_setup(struct ckpt_ctx *ctx, struct ckpt_in *in, const char *name);
+int ckpt_huge_fault(struct ckpt_ctx *ctx, struct ckpt_in *in, unsigned long size);
+int ckpt_huge_fill(struct ckpt_ctx *ctx, struct file *file, struct ckpt_in *in);
+
 /* snapshot.c: copy-on-write copies of address spaces */
 struct mm_struct *ckpt_snapshot(struct mm_struct *mm);
 
@@ -58,7 +74,6 @@ void ckpt_mm_drop(struct ckpt_ctx *ctx);
 int ckpt_pages_check(struct ckpt_ctx *ctx, struct ckpt_in *in, u64 limit);
 int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 		 struct ckpt_in *in);
-struct ckpt_batch;
 int ckpt_pages_write(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		     struct ckpt_batch *b);
 int ckpt_batch_add(struct ckpt_batch *b, u64 start, struct page *page);

@@ -301,6 +301,10 @@ int ckpt_mm_capture(struct ckpt_ctx *ctx, bool snapshot)
 				return err;
 			continue;
 		}
+		if (save->huge) {
+			ckpt_log(ctx, "huge pages of the pool are written while the tasks are stopped");
+			ctx->no_snapshot = true;
+		}
 		if (ckpt_has_headroom(save->mm, need)) {
 			save->snap = ckpt_snapshot(save->mm);
 			if (!IS_ERR(save->snap))
@@ -348,6 +352,9 @@ int ckpt_mm_write(struct ckpt_ctx *ctx)
 			err = ckpt_cow_same(ctx, save, b);
 			if (!err)
 				err = ckpt_pages_write(ctx, save->snap ? save->snap : save->mm, b);
+			b->shares = false;
+			if (!err && save->huge)
+				err = ckpt_huge_write(ctx, save->mm, b);
 		}
 		if (err)
 			break;
@@ -470,7 +477,7 @@ int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 {
 	const struct ckpt_pages *p = (const void *)in->fixed;
 	const struct ckpt_run *runs = (const void *)in->var;
-	unsigned long addr, end, stop, flags;
+	unsigned long addr, end, stop, flags, size;
 	struct vm_area_struct *vma;
 	u32 i;
 	int err;
@@ -489,11 +496,16 @@ int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 			}
 			stop = min(end, vma->vm_end);
 			flags = vma->vm_flags;
+			size = vma_kernel_pagesize(vma);
 			mmap_read_unlock(current->mm);
 			if (flags & VM_WRITE)
 				err = ckpt_read_user(ctx, (void __user *)addr, stop - addr);
+			else if (flags & VM_HUGETLB)
+				return ckpt_bad(ctx, in, "a page is in memory that cannot be filled");
 			else
 				err = ckpt_fill_forced(ctx, in, addr, stop - addr);
+			if (err == -EFAULT && flags & VM_HUGETLB)
+				err = ckpt_huge_fault(ctx, in, size);
 			addr = stop;
 		}
 	}

@@ -411,7 +411,7 @@ static int ckpt_same_run(struct ckpt_ctx *ctx, struct ckpt_in *in,
 			return err;
 		to = vma_lookup(current->mm, addr);
 		from = vma_lookup(mm, src);
-		if (!to || !from || (to->vm_flags | from->vm_flags) & CKPT_VM_NOFILL) {
+		if (!to || !from || (to->vm_flags | from->vm_flags) & (CKPT_VM_NOFILL | VM_HUGETLB)) {
 			ckpt_unlock_both(mm);
 			return ckpt_bad(ctx, in, "a page is outside of private memory");
 		}

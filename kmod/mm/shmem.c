@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Saves: shared anonymous memory and memfd: size, seals, mode, owner, name and
- * content, once for each inode however many files and mappings it has.
- * Refuses: huge page memfds, memory that somebody outside the tree also has.
+ * Saves: shared anonymous memory and memfd, also of huge pages: size, seals, mode,
+ * owner, name and content, once for each inode however many files and mappings
+ * it has.
+ * Refuses: memory that somebody outside the tree also has.
  * Locks: the inode's, in the callees. Content is copied inside the window when
  * the tasks go on before it is written.
  */
 #include <linux/fs.h>
 #include <linux/highmem.h>
+#include <linux/hugetlb.h>
 #include <linux/magic.h>
 #include <linux/memfd.h>
 #include <linux/mount.h>
@@ -37,8 +39,8 @@ static bool ckpt_shmem_match(struct file *file)
 {
 	struct super_block *sb = file_inode(file)->i_sb;
 
-	return S_ISREG(file_inode(file)->i_mode) && sb->s_magic == TMPFS_MAGIC &&
-	       sb->s_flags & SB_KERNMOUNT;
+	return (S_ISREG(file_inode(file)->i_mode) && sb->s_magic == TMPFS_MAGIC &&
+		sb->s_flags & SB_KERNMOUNT) || ckpt_huge_match(file);
 }
 
 /* every file of it must be inside; one more is ours */
@@ -77,7 +79,7 @@ int ckpt_shmem_save(struct ckpt_ctx *ctx, struct ckpt_obj *inode, struct file *f
 	struct ckpt_mm_save *save;
 
 #ifdef CONFIG_NUMA
-	if (!RB_EMPTY_ROOT(&SHMEM_I(file_inode(file))->policy.root))
+	if (!ckpt_file_is_huge(file) && !RB_EMPTY_ROOT(&SHMEM_I(file_inode(file))->policy.root))
 		return ckpt_refuse(ctx, inode->task, "mempolicy",
 				   "shared memory %pD has a NUMA policy (mbind)", file);
 #endif
@@ -117,6 +119,22 @@ static int ckpt_shmem_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	return ckpt_shmem_save(ctx, inode, file);
 }
 
+static void ckpt_shmem_kind(struct file *file, bool memfd, struct ckpt_shmem *s)
+{
+	struct inode *inode = file_inode(file);
+	u32 flags = memfd ? CKPT_SHMEM_MEMFD : 0;
+
+	if (ckpt_file_is_huge(file)) {
+		flags |= CKPT_SHMEM_HUGETLB;
+		s->huge_shift = cpu_to_le32(huge_page_shift(hstate_file(file)));
+		s->seals = cpu_to_le32(HUGETLBFS_I(inode)->seals);
+	} else {
+		flags |= SHMEM_I(inode)->flags & VM_NORESERVE ? CKPT_SHMEM_NORESERVE : 0;
+		s->seals = cpu_to_le32(SHMEM_I(inode)->seals);
+	}
+	s->flags = cpu_to_le32(flags);
+}
+
 static int ckpt_shmem_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
 	struct ckpt_obj *inode_obj = obj->priv;
@@ -139,13 +157,10 @@ static int ckpt_shmem_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 		if (!s)
 			return -ENOMEM;
 		s->size = cpu_to_le64(i_size_read(inode));
-		s->seals = cpu_to_le32(SHMEM_I(inode)->seals);
 		s->mode = cpu_to_le32(inode->i_mode & 07777);
 		s->uid = cpu_to_le32(from_kuid(&init_user_ns, inode->i_uid));
 		s->gid = cpu_to_le32(from_kgid(&init_user_ns, inode->i_gid));
-		s->flags = cpu_to_le32((memfd ? CKPT_SHMEM_MEMFD : 0) |
-				       (SHMEM_I(inode)->flags & VM_NORESERVE ?
-					CKPT_SHMEM_NORESERVE : 0));
+		ckpt_shmem_kind(file, memfd, s);
 		memcpy(s + 1, name, len);
 	}
 	rec = ckpt_out(ctx, CKPT_REC_FILE_SHMEM, obj->objref, sizeof(*rec), 0);
@@ -182,6 +197,11 @@ int ckpt_shmem_capture(struct ckpt_ctx *ctx, struct ckpt_mm_save *save)
 	struct page *page;
 	pgoff_t index = 0;
 
+	if (ckpt_file_is_huge(save->file)) {
+		ckpt_log(ctx, "huge pages of the pool are written while the tasks are stopped");
+		ctx->no_snapshot = true;
+		return 0;
+	}
 	for (;; index++) {
 		if (ckpt_aborted(ctx))
 			return -EINTR;
@@ -214,6 +234,8 @@ int ckpt_shmem_write(struct ckpt_ctx *ctx, struct ckpt_mm_save *save,
 	pgoff_t index = 0;
 	int err;
 
+	if (ckpt_file_is_huge(save->file))
+		return ckpt_huge_write_file(ctx, save->file, b);
 	if (!list_empty(&save->copies)) {
 		list_for_each_entry_safe(c, next, &save->copies, node) {
 			get_page(c->page);
@@ -313,13 +335,16 @@ int ckpt_shmem_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 
 	if (le64_to_cpu(s->size) > MAX_LFS_FILESIZE || in->var_len > CKPT_SHMEM_NAME_MAX ||
 	    le32_to_cpu(s->mode) & ~07777 || le32_to_cpu(s->seals) & ~CKPT_SEALS_ALL ||
-	    flags & ~(CKPT_SHMEM_MEMFD | CKPT_SHMEM_NORESERVE) ||
+	    flags & ~(CKPT_SHMEM_MEMFD | CKPT_SHMEM_NORESERVE | CKPT_SHMEM_HUGETLB) ||
 	    (in->var_len && memchr(in->var, 0, in->var_len)))
 		return ckpt_bad(ctx, in, "a field is out of range");
 	scnprintf(name, sizeof(name), "%s%.*s", flags & CKPT_SHMEM_MEMFD ? "memfd:" : "",
 		  in->var_len, in->var);
-	file = shmem_file_setup(name, le64_to_cpu(s->size),
-				flags & CKPT_SHMEM_NORESERVE ? VM_NORESERVE : 0);
+	if (flags & CKPT_SHMEM_HUGETLB)
+		file = ckpt_huge_setup(ctx, in, name);
+	else
+		file = shmem_file_setup(name, le64_to_cpu(s->size),
+					flags & CKPT_SHMEM_NORESERVE ? VM_NORESERVE : 0);
 	if (IS_ERR(file))
 		return ckpt_err(ctx, PTR_ERR(file), "image offset %llu: cannot make shared memory of %llu bytes",
 				in->offset, le64_to_cpu(s->size));
@@ -333,7 +358,10 @@ int ckpt_shmem_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	obj = ckpt_obj_put(ctx, in, CKPT_OBJ_INODE, file, ckpt_shmem_put);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
-	SHMEM_I(inode)->seals = 0;
+	if (flags & CKPT_SHMEM_HUGETLB)
+		HUGETLBFS_I(inode)->seals = 0;
+	else
+		SHMEM_I(inode)->seals = 0;
 	obj->priv = (void *)(unsigned long)le32_to_cpu(s->seals);
 	obj->late = ckpt_shmem_late;
 	return 0;
@@ -354,6 +382,8 @@ int ckpt_shmem_fill(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 	/* other kinds of inode objects have other pointers */
 	if (obj->drop != ckpt_shmem_put && obj->drop != ckpt_shm_put)
 		return ckpt_bad(ctx, in, "refers to an object that has no pages");
+	if (ckpt_file_is_huge(file))
+		return ckpt_huge_fill(ctx, file, in);
 	err = ckpt_pages_check(ctx, in, round_up((u64)i_size_read(file_inode(file)), PAGE_SIZE));
 	if (err)
 		return err;

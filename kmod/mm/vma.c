@@ -3,8 +3,8 @@
  * Saves: mappings: anonymous, of files (private and shared), of shared memory,
  * the vDSO; protection, growth, mlock, madvise advice, names, protection keys,
  * NUMA policy, seals of mseal().
- * Refuses: device memory, userfaultfd ranges, hugetlb pages, special mappings,
- * and flags that are not known.
+ * Refuses: device memory, userfaultfd ranges, special mappings, and flags that
+ * are not known.
  * Locks: mmap_lock, held by the caller at checkpoint.
  */
 #include <linux/hugetlb.h>
@@ -69,6 +69,8 @@ static unsigned long ckpt_vma_unknown(struct vm_area_struct *vma)
 
 	for (i = 0; i < ARRAY_SIZE(ckpt_vma_flags); i++)
 		flags &= ~ckpt_vma_flags[i].vm;
+	if (is_vm_hugetlb_page(vma))
+		flags &= ~(VM_HUGETLB | VM_DONTEXPAND);
 	return flags;
 }
 
@@ -109,11 +111,8 @@ static bool ckpt_vma_supported(struct ckpt_ctx *ctx, struct task_struct *task,
 	}
 	if (ckpt_vma_is_aio(vma))
 		return ckpt_aio_vma(ctx, task, vma);
-	if (is_vm_hugetlb_page(vma)) {
-		ckpt_refuse(ctx, task, "hugetlb", "memory at %#lx is of huge pages (hugetlbfs)",
-			    vma->vm_start);
+	if (is_vm_hugetlb_page(vma) && !ckpt_vma_huge(ctx, task, vma))
 		return false;
-	}
 	if (vma->vm_flags & (VM_PFNMAP | VM_IO | VM_MIXEDMAP)) {
 		ckpt_refuse(ctx, task, "device-memory", "memory at %#lx is of a device",
 			    vma->vm_start);
@@ -144,7 +143,8 @@ static bool ckpt_vma_supported(struct ckpt_ctx *ctx, struct task_struct *task,
 int ckpt_vma_collect(struct ckpt_ctx *ctx, struct task_struct *task,
 		     struct vm_area_struct *vma)
 {
-	if (!ckpt_vma_supported(ctx, task, vma) || !vma->vm_file || ckpt_vma_is_aio(vma))
+	if (!ckpt_vma_supported(ctx, task, vma) || !vma->vm_file || ckpt_vma_is_aio(vma) ||
+	    ckpt_vma_huge_anon(vma))
 		return 0;
 	return ckpt_file_collect(ctx, vma->vm_file, task);
 }
@@ -190,6 +190,8 @@ int ckpt_vma_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task,
 	for (i = 0; i < ARRAY_SIZE(ckpt_vma_flags); i++)
 		if (vma->vm_flags & ckpt_vma_flags[i].vm)
 			flags |= ckpt_vma_flags[i].image;
+	if (is_vm_hugetlb_page(vma))
+		flags |= ckpt_vma_huge_flags(vma, rec);
 	rec->start = cpu_to_le64(vma->vm_start);
 	rec->end = cpu_to_le64(vma->vm_end);
 	rec->flags = cpu_to_le64(flags);
@@ -203,8 +205,8 @@ int ckpt_vma_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task,
 	}
 	if (!vma->vm_file)
 		return 0;
-	if (ckpt_vma_is_aio(vma)) {
-		rec->kind = cpu_to_le32(CKPT_VMAK_AIO);
+	if (ckpt_vma_is_aio(vma) || ckpt_vma_huge_anon(vma)) {
+		rec->kind = cpu_to_le32(ckpt_vma_is_aio(vma) ? CKPT_VMAK_AIO : CKPT_VMAK_HUGETLB);
 		return 0;
 	}
 	file = ckpt_obj_find(ctx, vma->vm_file, CKPT_OBJ_FILE);
@@ -232,14 +234,20 @@ static int ckpt_vma_check(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		return ckpt_bad(ctx, in, "its addresses are out of range");
 	if (flags & ~known)
 		return ckpt_bad(ctx, in, "it has flags that this kernel does not know");
-	if (le32_to_cpu(rec->kind) > CKPT_VMAK_VDSO && le32_to_cpu(rec->kind) != CKPT_VMAK_AIO)
+	if (le32_to_cpu(rec->kind) > CKPT_VMAK_AIO)
 		return ckpt_bad(ctx, in, "its kind is not known");
 	if ((le32_to_cpu(rec->kind) == CKPT_VMAK_FILE) != !!rec->file)
 		return ckpt_bad(ctx, in, "its file does not fit its kind");
 	if (le32_to_cpu(rec->kind) == CKPT_VMAK_ANON && flags & CKPT_VMA_SHARED)
 		return ckpt_bad(ctx, in, "shared memory without an object");
-	if (le32_to_cpu(rec->kind) == CKPT_VMAK_AIO && rec->anon_root)
-		return ckpt_bad(ctx, in, "a ring of asynchronous I/O is no private memory");
+	if ((le32_to_cpu(rec->kind) == CKPT_VMAK_AIO || rec->huge_size) && rec->anon_root)
+		return ckpt_bad(ctx, in, "rings and huge pages have no family");
+	if (rec->huge_size && le32_to_cpu(rec->kind) != CKPT_VMAK_HUGETLB &&
+	    le32_to_cpu(rec->kind) != CKPT_VMAK_FILE)
+		return ckpt_bad(ctx, in, "its kind has no huge pages");
+	if (le32_to_cpu(rec->kind) == CKPT_VMAK_HUGETLB &&
+	    (!rec->huge_size || flags & CKPT_VMA_SHARED))
+		return ckpt_bad(ctx, in, "huge pages without a size, or shared without an object");
 	if (le32_to_cpu(rec->pkey) >= 16)
 		return ckpt_bad(ctx, in, "its protection key is out of range");
 	if (mask_bytes > in->var_len || mask_bytes > CKPT_MASK_MAX ||
@@ -368,8 +376,13 @@ int ckpt_vma_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	}
 	/* memory that was once writable counts as committed for ever */
 	account = (vm & CKPT_VMA_ACCOUNT) && !(vm & (CKPT_VMA_WRITE | CKPT_VMA_SHARED));
-	addr = vm_mmap(file, start, len, account ? PROT_READ | PROT_WRITE : prot, flags,
-		       le64_to_cpu(rec->offset));
+	if (file && ckpt_file_is_huge(file) != !!rec->huge_size)
+		addr = ckpt_bad(ctx, in, "its file and the size of its pages do not fit");
+	else if (rec->huge_size)
+		addr = ckpt_huge_map(ctx, in, file, prot, flags);
+	else
+		addr = vm_mmap(file, start, len, account ? PROT_READ | PROT_WRITE : prot, flags,
+			       le64_to_cpu(rec->offset));
 	if (file)
 		fput(file);
 	if (addr != start)
@@ -432,6 +445,12 @@ int ckpt_vma_late(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	u64 vm = le64_to_cpu(rec->flags);
 	long err;
 
+	if (rec->huge_size && !(vm & (CKPT_VMA_SHARED | CKPT_VMA_WRITE))) {
+		err = ckpt_arch_syscall(__NR_mprotect, start, len, ckpt_vma_prot(vm), 0, 0, 0);
+		if (err)
+			return ckpt_err(ctx, err, "image offset %llu: cannot protect memory at %#lx",
+					in->offset, start);
+	}
 	if (vm & (CKPT_VMA_LOCKED | CKPT_VMA_LOCKONFAULT)) {
 		err = ckpt_arch_syscall(__NR_mlock2, start, len,
 					vm & CKPT_VMA_LOCKONFAULT ? MLOCK_ONFAULT : 0,

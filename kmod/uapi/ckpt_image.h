@@ -434,7 +434,7 @@ struct ckpt_vma {
 	__le32 pkey;
 	__le32 kind;		/* CKPT_VMAK_* */
 	__le32 mempolicy_mode;	/* MPOL_* with MPOL_F_*, 0: none */
-	__le64 huge_size;
+	__le64 huge_size;	/* of the huge pages of the pool, 0: none */
 	__le32 anon_root;	/* number of its family of forked mappings, 0: of none */
 	__le32 mask_bytes;
 	__le32 anon;		/* number of its part in the family */

@@ -97,6 +97,8 @@ func firstStage() error {
 		return err
 	}
 	unix.Sethostname([]byte("guest"))
+	// Huge pages beyond those of the command line, which take no memory until somebody uses them.
+	os.WriteFile("/proc/sys/vm/nr_overcommit_hugepages", []byte("64"), 0)
 	return fmt.Errorf("starting the second stage: %w", unix.Exec("/run/agent", []string{"agent"}, os.Environ()))
 }
 

@@ -11,12 +11,12 @@
 #define MANY 400
 
 struct ring {
-	unsigned id, nr, head, tail, magic, compat, incompat, header;
+	unsigned int id, nr, head, tail, magic, compat, incompat, header;
 };
 
 static int file, efd;
 
-static void submit(aio_context_t ctx, int n, unsigned data)
+static void submit(aio_context_t ctx, int n, unsigned int data)
 {
 	static char buf[MANY];
 	struct iocb cb, *p = &cb;
@@ -34,7 +34,7 @@ static void submit(aio_context_t ctx, int n, unsigned data)
 	}
 }
 
-static int reap(aio_context_t ctx, int n, unsigned data)
+static int reap(aio_context_t ctx, int n, unsigned int data)
 {
 	struct timespec ts = { 0 };
 	struct io_event ev;
