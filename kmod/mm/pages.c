@@ -501,7 +501,7 @@ int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 			if (flags & VM_WRITE)
 				err = ckpt_read_user(ctx, (void __user *)addr, stop - addr);
 			else if (flags & VM_HUGETLB)
-				return ckpt_bad(ctx, in, "a page is in memory that cannot be filled");
+				err = ckpt_bad(ctx, in, "a page is in memory that cannot be filled");
 			else
 				err = ckpt_fill_forced(ctx, in, addr, stop - addr);
 			if (err == -EFAULT && flags & VM_HUGETLB)

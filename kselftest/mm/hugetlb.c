@@ -115,7 +115,8 @@ int main(void)
 	must(fstat(removed, &st));
 	ok(st.st_nlink == 0 && st.st_size == (off_t)H, "has no name and %ld bytes", (long)st.st_size);
 	ok(differs(part + H, H, 9) < 0 && madvise(part, 4096, MADV_NORMAL) == -1, "the rest of a mapping");
-	ok(write(fds[1], "x", 1) == 1 && waitpid(pid, &status, 0) == pid && status == 0, "the child saw it all, %d", status);
+	ok(write(fds[1], "x", 1) == 1 && waitpid(pid, &status, 0) == pid && status == 0,
+	   "the child saw it all, %d", status);
 	ok(shared[0] == 77, "and wrote to shared memory");
 	ok(differs(anon, H, 1) < 0, "but not to private memory");
 	ok(mprotect(anon + 2 * H, H, RW) == 0 && ++anon[2 * H], "read-only memory can be made writable");
