@@ -574,6 +574,26 @@ type FileUnlinked struct {
 	F File `json:"f"` // f.inode: the UNLINKED
 }
 
+// Rmdir is struct ckpt_rmdir of ckpt_image.h.
+type Rmdir struct {
+	Levels uint32 `json:"levels"` // so many of the last parts of the path were removed
+	Mode   uint32 `json:"mode"`   // permissions
+	UID    uint32 `json:"uid"`
+	GID    uint32 `json:"gid"`
+}
+
+// FileRmdir is struct ckpt_file_rmdir of ckpt_image.h.
+type FileRmdir struct {
+	F File `json:"f"` // f.inode: the RMDIR
+}
+
+// FileProc is struct ckpt_file_proc of ckpt_image.h.
+type FileProc struct {
+	F    File   `json:"f"`
+	Mode uint32 `json:"mode"` // S_IFREG or S_IFDIR
+	Pad  uint32 `json:"pad"`
+}
+
 // Locks is struct ckpt_locks of ckpt_image.h.
 type Locks struct {
 	N         uint32 `json:"n"`
@@ -682,7 +702,7 @@ type FS struct {
 	Umask   uint32 `json:"umask"`
 	CwdLen  uint32 `json:"cwd_len"`
 	RootLen uint32 `json:"root_len"`
-	Pad     uint32 `json:"pad"`
+	Cwd     uint32 `json:"cwd" ckpt:"objref"` // objref of an RMDIR: it was removed, cwd_len is 0
 }
 
 // Sock is struct ckpt_sock of ckpt_image.h.
@@ -995,11 +1015,14 @@ const (
 	TypeFilePidfd    Type = 0x318
 	TypeFilePty      Type = 0x319
 	TypeFileInherit  Type = 0x31a // stands for a file the caller gives
+	TypeFileProc     Type = 0x31b
 	TypePipe         Type = 0x320 // object: pipe inode with its data
 	TypeLocks        Type = 0x321
 	TypeTTY          Type = 0x322 // object
 	TypeUnlinked     Type = 0x324 // object: a regular file without a name
+	TypeRmdir        Type = 0x325 // object: a directory that was removed
 	TypeFileUnlinked Type = 0x330
+	TypeFileRmdir    Type = 0x331
 	TypeFileUnix     Type = 0x400 // AF_UNIX socket
 	TypeUnixQueue    Type = 0x401 // one message in the queue of a UNIX
 	TypeFileINET     Type = 0x402 // AF_INET and AF_INET6 sockets
@@ -1056,11 +1079,14 @@ var kinds = map[Type]Kind{
 	TypeFilePidfd:    {Name: "FILE_PIDFD", New: func() any { return new(FilePidfd) }, Object: true},
 	TypeFilePty:      {Name: "FILE_PTY", New: func() any { return new(FilePty) }, Object: true},
 	TypeFileInherit:  {Name: "FILE_INHERIT", New: func() any { return new(FileInherit) }, Object: true},
+	TypeFileProc:     {Name: "FILE_PROC", New: func() any { return new(FileProc) }, Object: true},
 	TypePipe:         {Name: "PIPE", New: func() any { return new(Pipe) }, Object: true},
 	TypeLocks:        {Name: "LOCKS", New: func() any { return new(Locks) }},
 	TypeTTY:          {Name: "TTY", New: func() any { return new(TTY) }, Object: true},
 	TypeUnlinked:     {Name: "UNLINKED", New: func() any { return new(Unlinked) }, Object: true},
+	TypeRmdir:        {Name: "RMDIR", New: func() any { return new(Rmdir) }, Object: true},
 	TypeFileUnlinked: {Name: "FILE_UNLINKED", New: func() any { return new(FileUnlinked) }, Object: true},
+	TypeFileRmdir:    {Name: "FILE_RMDIR", New: func() any { return new(FileRmdir) }, Object: true},
 	TypeFileUnix:     {Name: "FILE_UNIX", New: func() any { return new(FileUnix) }, Object: true},
 	TypeUnixQueue:    {Name: "UNIX_QUEUE", New: func() any { return new(UnixQueue) }},
 	TypeFileINET:     {Name: "FILE_INET", New: func() any { return new(FileINET) }, Object: true},

@@ -104,6 +104,8 @@ static int ckpt_capture(struct ckpt_ctx *ctx)
 	list_for_each_entry(obj, &ctx->obj_list, node) {
 		if (obj->type == CKPT_OBJ_FILE)
 			err = ckpt_file_checkpoint(ctx, obj);
+		else if (obj->type == CKPT_OBJ_FS)
+			err = ckpt_fs_object(ctx, obj);
 		else if (obj->type == CKPT_OBJ_CRED)
 			err = ckpt_cred_checkpoint(ctx, obj);
 		else if (obj->type == CKPT_OBJ_UNIX)

@@ -171,6 +171,10 @@ typedef struct file_lease ckpt_lease_t;
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 #define ckpt_vfs_mknod(mnt, dir, dentry, mode) \
 	vfs_mknod(mnt_user_ns(mnt), dir, dentry, mode, 0)
+#define ckpt_vfs_mkdir(mnt, dir, dentry, mode) \
+	vfs_mkdir(mnt_user_ns(mnt), dir, dentry, mode)
+#define ckpt_vfs_rmdir(mnt, dir, dentry) \
+	vfs_rmdir(mnt_user_ns(mnt), dir, dentry)
 #define ckpt_notify_change(mnt, dentry, attr) \
 	notify_change(mnt_user_ns(mnt), dentry, attr, NULL)
 #define ckpt_owner_or_capable(mnt, inode) \
@@ -178,6 +182,10 @@ typedef struct file_lease ckpt_lease_t;
 #else
 #define ckpt_vfs_mknod(mnt, dir, dentry, mode) \
 	vfs_mknod(mnt_idmap(mnt), dir, dentry, mode, 0)
+#define ckpt_vfs_mkdir(mnt, dir, dentry, mode) \
+	vfs_mkdir(mnt_idmap(mnt), dir, dentry, mode)
+#define ckpt_vfs_rmdir(mnt, dir, dentry) \
+	vfs_rmdir(mnt_idmap(mnt), dir, dentry)
 #define ckpt_notify_change(mnt, dentry, attr) \
 	notify_change(mnt_idmap(mnt), dentry, attr, NULL)
 #define ckpt_owner_or_capable(mnt, inode) \

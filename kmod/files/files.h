@@ -30,6 +30,9 @@ int ckpt_fs_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref);
 int ckpt_fs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref);
 int ckpt_fs_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in);
 
+/* a FS object, when objects are written */
+int ckpt_fs_object(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
+
 /* path.c: what a path names */
 char *ckpt_path(struct ckpt_ctx *ctx, const struct path *path, char *buf,
 		const char **why);
@@ -50,6 +53,17 @@ extern const struct ckpt_file_kind ckpt_file_inotify;
 /* unlinked.c: regular files without a name */
 extern const struct ckpt_file_kind ckpt_file_unlinked;
 int ckpt_unlinked_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+
+/* rmdir.c: directories without a name */
+extern const struct ckpt_file_kind ckpt_file_rmdir;
+bool ckpt_rmdir_is(const struct path *path);
+int ckpt_rmdir_save(struct ckpt_ctx *ctx, struct task_struct *task, const struct path *path,
+		    u32 *ref);
+int ckpt_rmdir_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+const struct path *ckpt_rmdir_get(struct ckpt_ctx *ctx, struct ckpt_in *in, u32 ref);
+
+/* proc.c: files of /proc */
+extern const struct ckpt_file_kind ckpt_file_proc;
 
 /* locks.c */
 int ckpt_locks_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);

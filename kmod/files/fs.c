@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Saves: current directory, root directory, umask.
- * Refuses: a directory that was removed or that the caller cannot name.
+ * Saves: current directory, also a removed one, root directory, umask.
+ * Refuses: a directory that the caller cannot name, a removed root.
  * Locks: fs->lock.
  */
 #include <linux/fs_struct.h>
@@ -22,10 +22,29 @@ int ckpt_fs_collect(struct ckpt_ctx *ctx, struct task_struct *task, u32 *ref)
 	return 0;
 }
 
+/* a removed directory is an object, which has to stand before the processes */
+int ckpt_fs_object(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	struct fs_struct *fs = obj->ptr;
+	struct path pwd;
+	u32 ref;
+	int err = 0;
+
+	spin_lock(&fs->lock);
+	pwd = fs->pwd;
+	path_get(&pwd);
+	spin_unlock(&fs->lock);
+	if (ckpt_rmdir_is(&pwd))
+		err = ckpt_rmdir_save(ctx, obj->task, &pwd, &ref);
+	path_put(&pwd);
+	return err;
+}
+
 int ckpt_fs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref)
 {
 	struct ckpt_obj *obj = ckpt_obj_find(ctx, task->fs, CKPT_OBJ_FS);
-	char *bufs = NULL, *cwd, *root;
+	char *bufs = NULL, *cwd = "", *root;
+	struct ckpt_obj *removed = NULL;
 	struct path pwd_path, root_path;
 	struct ckpt_fs *rec;
 	const char *why;
@@ -43,7 +62,10 @@ int ckpt_fs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref)
 	root_path = task->fs->root;
 	path_get(&root_path);
 	spin_unlock(&task->fs->lock);
-	cwd = ckpt_path(ctx, &pwd_path, bufs, &why);
+	if (ckpt_rmdir_is(&pwd_path))
+		removed = ckpt_obj_find(ctx, d_inode(pwd_path.dentry), CKPT_OBJ_INODE);
+	else
+		cwd = ckpt_path(ctx, &pwd_path, bufs, &why);
 	if (!cwd)
 		ckpt_refuse(ctx, task, "cwd", "its current directory %s", why);
 	root = ckpt_path(ctx, &root_path, bufs + PATH_MAX, &why);
@@ -53,6 +75,7 @@ int ckpt_fs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref)
 		rec = ckpt_out(ctx, CKPT_REC_FS, ref, sizeof(*rec), strlen(cwd) + strlen(root));
 		if (rec) {
 			rec->umask = cpu_to_le32(task->fs->umask);
+			rec->cwd = cpu_to_le32(removed ? removed->objref : 0);
 			rec->cwd_len = cpu_to_le32(strlen(cwd));
 			rec->root_len = cpu_to_le32(strlen(root));
 			memcpy(rec + 1, cwd, strlen(cwd));
@@ -102,9 +125,18 @@ int ckpt_fs_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 
 	if (cwd_len > in->var_len || root_len != in->var_len - cwd_len)
 		return ckpt_bad(ctx, in, "the lengths of its paths are out of range");
-	err = ckpt_fs_lookup(ctx, in, in->var, cwd_len, "the current directory", &cwd);
-	if (err)
-		return err;
+	if (rec->cwd) {
+		const struct path *removed = ckpt_rmdir_get(ctx, in, le32_to_cpu(rec->cwd));
+
+		if (IS_ERR(removed))
+			return PTR_ERR(removed);
+		cwd = *removed;
+		path_get(&cwd);
+	} else {
+		err = ckpt_fs_lookup(ctx, in, in->var, cwd_len, "the current directory", &cwd);
+		if (err)
+			return err;
+	}
 	if (root_len != 1 || in->var[cwd_len] != '/') {
 		err = ckpt_fs_lookup(ctx, in, in->var + cwd_len, root_len,
 				     "the root directory", &root);

@@ -79,11 +79,14 @@ enum ckpt_rec {
 	CKPT_REC_FILE_PIDFD	= 0x318,
 	CKPT_REC_FILE_PTY	= 0x319,
 	CKPT_REC_FILE_INHERIT	= 0x31a,	/* stands for a file the caller gives */
+	CKPT_REC_FILE_PROC	= 0x31b,
 	CKPT_REC_PIPE		= 0x320,	/* object: pipe inode with its data */
 	CKPT_REC_LOCKS		= 0x321,
 	CKPT_REC_TTY		= 0x322,	/* object */
 	CKPT_REC_UNLINKED	= 0x324,	/* object: a regular file without a name */
+	CKPT_REC_RMDIR		= 0x325,	/* object: a directory that was removed */
 	CKPT_REC_FILE_UNLINKED	= 0x330,
+	CKPT_REC_FILE_RMDIR	= 0x331,
 
 	CKPT_REC_FILE_UNIX	= 0x400,	/* AF_UNIX socket */
 	CKPT_REC_UNIX_QUEUE	= 0x401,	/* one message in the queue of a UNIX */
@@ -726,6 +729,24 @@ struct ckpt_file_unlinked {
 	struct ckpt_file f;	/* f.inode: the UNLINKED */
 };
 
+/* variable: the path that it had */
+struct ckpt_rmdir {
+	__le32 levels;		/* so many of the last parts of the path were removed */
+	__le32 mode;		/* permissions */
+	__le32 uid, gid;
+};
+
+struct ckpt_file_rmdir {
+	struct ckpt_file f;	/* f.inode: the RMDIR */
+};
+
+/* variable: the path, with the number of the process */
+struct ckpt_file_proc {
+	struct ckpt_file f;
+	__le32 mode;		/* S_IFREG or S_IFDIR */
+	__le32 pad;
+};
+
 /*
  * Variable: n entries of entry_size. With an objref those of that open file;
  * without, among the records of a process, its POSIX locks.
@@ -840,7 +861,7 @@ struct ckpt_fs {
 	__le32 umask;
 	__le32 cwd_len;
 	__le32 root_len;
-	__le32 pad;
+	__le32 cwd;		/* objref of an RMDIR: it was removed, cwd_len is 0 */
 };
 
 /* ---- net/ ---- */
