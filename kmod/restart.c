@@ -724,6 +724,8 @@ static void ckpt_let_go(struct ckpt_ctx *ctx, int err)
 	}
 	wake_up_all(&ctx->task_wq);
 	wait_event(ctx->wq, !READ_ONCE(ctx->nrunning));
+	if (err)
+		ckpt_tcp_unmake(ctx);
 	ckpt_groups_end(ctx);
 	ckpt_cow_free(ctx);
 	ckpt_objhash_free(ctx);

@@ -35,6 +35,8 @@ u64 ckpt_arch_done(void);
 
 /* whether the system call that it sleeps in must not be woken */
 bool ckpt_arch_sleeps_in_place(struct task_struct *task);
+/* the descriptor of a call that may have moved a part and does not say so, or -1 */
+int ckpt_arch_partial_fd(struct task_struct *task, bool lowat);
 int ckpt_arch_syscall_nr(struct task_struct *task);
 
 /* whether it sleeps in io_getevents() until more than one event is there */

@@ -2,6 +2,7 @@
 #ifndef _CKPT_NET_H
 #define _CKPT_NET_H
 
+#include <linux/in6.h>
 #include <linux/net.h>
 #include <net/sock.h>
 
@@ -95,13 +96,32 @@ int ckpt_inet_sockaddr(struct sockaddr_storage *ss, u32 family, const u8 *addr,
 int ckpt_inet_listen(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 struct ckpt_inet_rt *ckpt_inet_connection(struct ckpt_obj *obj);
 
+/* inetopt.c: their options */
+#define CKPT_INET_OPTS	80	/* more than the table has */
+int ckpt_inet_options(struct socket *sock, struct ckpt_inet_opt *opts, u32 *backlog);
+int ckpt_inet_set_options(struct ckpt_ctx *ctx, struct ckpt_in *in, struct socket *sock);
+
 /* tcp.c: connections */
+
+/* their addresses; those of IPv4 as mapped ones */
+struct ckpt_tuple {
+	struct in6_addr laddr, raddr;
+	u32 lport, rport;
+};
+
+struct ckpt_tuple ckpt_tuple_of(struct sock *sk);
+struct ckpt_tuple ckpt_tuple_mirror(struct ckpt_tuple t);
+struct sock *ckpt_tuple_find(struct net *net, const struct ckpt_tuple *t);
+bool ckpt_tcp_local(struct sock *sk);
 bool ckpt_tcp_connected(struct sock *sk);
 int ckpt_tcp_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 int ckpt_tcp_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 void ckpt_tcp_silence(struct ckpt_ctx *ctx);
 int ckpt_tcp_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+
+/* tcpend.c: both ends made again */
 int ckpt_tcp_connect_all(struct ckpt_ctx *ctx);
+void ckpt_tcp_unmake(struct ckpt_ctx *ctx);
 
 /* tcpq.c: their queues */
 int ckpt_tcp_save_queue(struct ckpt_ctx *ctx, u32 objref, struct sock *sk,

@@ -125,6 +125,30 @@ bool ckpt_arch_waits_for_several(struct task_struct *task)
 	       (long)task_pt_regs(task)->si > 1;
 }
 
+int ckpt_arch_partial_fd(struct task_struct *task, bool lowat)
+{
+	const struct pt_regs *regs = task_pt_regs(task);
+
+	switch (ckpt_arch_syscall_nr(task)) {
+	case __NR_writev:
+	case __NR_pwritev2:
+	case __NR_sendmsg:
+	case __NR_sendmmsg:
+	case __NR_sendfile:
+		return regs->di;
+	case __NR_splice:
+		return regs->dx;
+	case __NR_recvmsg:
+		return lowat || regs->dx & MSG_WAITALL ? regs->di : -1;
+	case __NR_recvmmsg:
+		return lowat || regs->dx > 1 ? regs->di : -1;
+	case __NR_read:
+	case __NR_readv:
+		return lowat ? regs->di : -1;
+	}
+	return -1;
+}
+
 static u64 ckpt_left(u64 expires, clockid_t clock)
 {
 	u64 now;
