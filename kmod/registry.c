@@ -190,6 +190,7 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	REFUSED("bpf", "maps, programs, links"),
 	REFUSED("memfd_secret", "memory that the kernel itself is not to read"),
 	REFUSED("mqueue", "POSIX message queues"),
+	REFUSED("mount-api", "file systems that are being configured (fsopen)"),
 	REFUSED("anon-inode", "other files that stand for an operation of the kernel"),
 	HANDLED("unix", "AF_UNIX sockets: names, options, queues, credentials"),
 	HANDLED("unix-queue", "passed files, credentials, message boundaries"),
