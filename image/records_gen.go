@@ -429,6 +429,26 @@ type IPCSHM struct {
 	Lpid  uint32 `json:"lpid"`  // creator and last user, 0: not known any more
 }
 
+// IPCMq is struct ckpt_ipc_mq of ckpt_image.h.
+type IPCMq struct {
+	Flags       uint32 `json:"flags"` // CKPT_MQ_*
+	Mode        uint32 `json:"mode"`  // permissions
+	UID         uint32 `json:"uid"`
+	GID         uint32 `json:"gid"`
+	Maxmsg      uint32 `json:"maxmsg"`
+	Msgsize     uint32 `json:"msgsize"`
+	Curmsgs     uint32 `json:"curmsgs"`
+	MtimeNsec   uint32 `json:"mtime_nsec"`
+	MtimeSec    uint64 `json:"mtime_sec"`
+	Ino         uint64 `json:"ino"`
+	Bytes       uint64 `json:"bytes"`  // of all messages
+	Notify      uint32 `json:"notify"` // SIGEV_* + 1 of mq_notify(), 0: none
+	NotifyPID   uint32 `json:"notify_pid"`
+	NotifyValue uint64 `json:"notify_value"`
+	NotifySigno uint32 `json:"notify_signo"`
+	Pad         uint32 `json:"pad"`
+}
+
 // File is struct ckpt_file of ckpt_image.h.
 type File struct {
 	Flags     uint32 `json:"flags"`               // O_* as F_GETFL gives them, with O_PATH
@@ -661,6 +681,11 @@ type FileShmem struct {
 // FileSHM is struct ckpt_file_shm of ckpt_image.h.
 type FileSHM struct {
 	F File `json:"f"` // f.inode: the IPC_SHM
+}
+
+// FileMqueue is struct ckpt_file_mqueue of ckpt_image.h.
+type FileMqueue struct {
+	F File `json:"f"` // f.inode: the IPC_MQ
 }
 
 // Pipe is struct ckpt_pipe of ckpt_image.h.
@@ -909,6 +934,8 @@ const (
 	SHMRemoved            = 0x1 // goes when the last one detaches it
 	SHMLocked             = 0x2
 	SHMNoreserve          = 0x4
+	MqRemoved             = 0x1 // has no name
+	MqOutside             = 0x2 // was open outside of the tree, too
 	InheritTTY            = 0x1 // the controlling terminal of some process
 	LdiscLnext            = 0x1 // the next character is taken literally
 	LdiscErasing          = 0x2
@@ -1034,6 +1061,8 @@ const (
 	TypeIPCMsg       Type = 0x502
 	TypeSemUndo      Type = 0x503
 	TypeFileSHM      Type = 0x504 // what attaches a SysV segment
+	TypeIPCMq        Type = 0x505 // object: a POSIX message queue
+	TypeFileMqueue   Type = 0x506
 	TypeNamespace    Type = 0x600
 )
 
@@ -1098,5 +1127,7 @@ var kinds = map[Type]Kind{
 	TypeIPCMsg:       {Name: "IPC_MSG", New: nil},
 	TypeSemUndo:      {Name: "SEM_UNDO", New: nil},
 	TypeFileSHM:      {Name: "FILE_SHM", New: func() any { return new(FileSHM) }, Object: true},
+	TypeIPCMq:        {Name: "IPC_MQ", New: func() any { return new(IPCMq) }, Object: true},
+	TypeFileMqueue:   {Name: "FILE_MQUEUE", New: func() any { return new(FileMqueue) }, Object: true},
 	TypeNamespace:    {Name: "NAMESPACE", New: nil},
 }

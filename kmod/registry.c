@@ -66,6 +66,8 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	/* ipc/ */
 	{ REC(IPC_SHM, ckpt_ipc_shm), .read = ckpt_shm_read },
 	{ REC(FILE_SHM, ckpt_file_shm), .read = ckpt_file_read },
+	{ REC(IPC_MQ, ckpt_ipc_mq), .read = ckpt_mqueue_read },
+	{ REC(FILE_MQUEUE, ckpt_file_mqueue), .read = ckpt_file_read },
 
 	/* files/ */
 	{ REC(FDTABLE, ckpt_fdtable), .apply = ckpt_fdtable_apply },
@@ -103,6 +105,7 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 const struct ckpt_file_kind * const ckpt_file_kinds[] = {
 	&ckpt_file_shm,
 	&ckpt_file_shmem,
+	&ckpt_file_mqueue,
 	&ckpt_file_pipe,
 	&ckpt_file_pty,
 	&ckpt_file_unlinked,
@@ -189,7 +192,7 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	REFUSED("perf_event", "performance counters"),
 	REFUSED("bpf", "maps, programs, links"),
 	REFUSED("memfd_secret", "memory that the kernel itself is not to read"),
-	REFUSED("mqueue", "POSIX message queues"),
+	HANDLED("mqueue", "POSIX message queues with messages, mq_notify; refused: SIGEV_THREAD"),
 	REFUSED("mount-api", "file systems that are being configured (fsopen)"),
 	REFUSED("anon-inode", "other files that stand for an operation of the kernel"),
 	HANDLED("unix", "AF_UNIX sockets: names, options, queues, credentials"),

@@ -25,6 +25,7 @@
 #include <linux/rbtree.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <uapi/linux/mqueue.h>
 
 /* fs/eventfd.c */
 struct ckpt_m_eventfd_ctx {
@@ -144,6 +145,36 @@ struct ckpt_m_shmid {			/* struct shmid_kernel */
 struct ckpt_m_shm_file {		/* struct shm_file_data */
 	int id;
 	struct ipc_namespace *ns;
+};
+
+/* ipc/mqueue.c; with lock */
+struct ckpt_m_mq_node {			/* struct posix_msg_tree_node */
+	struct rb_node rb_node;
+	struct list_head msg_list;
+};
+
+struct ckpt_m_mqueue {			/* struct mqueue_inode_info */
+	spinlock_t lock;		/* for all below but the inode */
+	struct inode vfs_inode;
+	wait_queue_head_t wait_q;
+	struct rb_root msg_tree;
+	struct rb_node *msg_tree_rightmost;
+	void *node_cache;
+	struct mq_attr attr;
+	struct sigevent notify;
+	struct pid *notify_owner;
+	u32 notify_self_exec_id;
+	struct user_namespace *notify_user_ns;
+	void *ucounts;
+	void *notify_sock;
+	void *notify_cookie;
+	struct {			/* struct ext_wait_queue */
+		struct task_struct *task;
+		struct list_head list;
+		void *msg;
+		int state;
+	} e_wait_q[2];
+	unsigned long qsize;
 };
 
 /* fs/aio.c */

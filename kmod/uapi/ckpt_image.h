@@ -100,6 +100,8 @@ enum ckpt_rec {
 	CKPT_REC_IPC_MSG	= 0x502,
 	CKPT_REC_SEM_UNDO	= 0x503,
 	CKPT_REC_FILE_SHM	= 0x504,	/* what attaches a SysV segment */
+	CKPT_REC_IPC_MQ		= 0x505,	/* object: a POSIX message queue */
+	CKPT_REC_FILE_MQUEUE	= 0x506,
 
 	CKPT_REC_NAMESPACE	= 0x600,
 };
@@ -556,6 +558,31 @@ struct ckpt_ipc_shm {
 #define CKPT_SHM_LOCKED		0x2
 #define CKPT_SHM_NORESERVE	0x4
 
+/*
+ * Variable: its name without NUL. The messages follow in DATA records, the next to be
+ * received first; seq is the priority.
+ */
+struct ckpt_ipc_mq {
+	__le32 flags;		/* CKPT_MQ_* */
+	__le32 mode;		/* permissions */
+	__le32 uid, gid;
+	__le32 maxmsg;
+	__le32 msgsize;
+	__le32 curmsgs;
+	__le32 mtime_nsec;
+	__le64 mtime_sec;
+	__le64 ino;
+	__le64 bytes;		/* of all messages */
+	__le32 notify;		/* SIGEV_* + 1 of mq_notify(), 0: none */
+	__le32 notify_pid;
+	__le64 notify_value;
+	__le32 notify_signo;
+	__le32 pad;
+};
+
+#define CKPT_MQ_REMOVED		0x1	/* has no name */
+#define CKPT_MQ_OUTSIDE		0x2	/* was open outside of the tree, too */
+
 /* ---- files/ ---- */
 
 /* the beginning of the fixed part of every FILE_* record */
@@ -816,6 +843,10 @@ struct ckpt_file_shmem {
 
 struct ckpt_file_shm {
 	struct ckpt_file f;	/* f.inode: the IPC_SHM */
+};
+
+struct ckpt_file_mqueue {
+	struct ckpt_file f;	/* f.inode: the IPC_MQ */
 };
 
 /* data follows in DATA records with the same objref, one for each packet or run */
