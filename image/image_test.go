@@ -165,7 +165,7 @@ func TestContradictions(t *testing.T) {
 				s.t.Fatal(err)
 			}
 		}},
-		{"pad", "pad field is not zero", func(s *sample) { s.rec(TypeFileProc, 1, &FileProc{Pad: 1}) }},
+		{"pad", "pad field is not zero", func(s *sample) { s.rec(TypeThread, 0, &Thread{Pad: 1}) }},
 		{"counts", "but its counts make 12", func(s *sample) { s.rec(TypeCred, 1, &Cred{Ngroups: 3}) }},
 		{"entries", "entry_size 8 is less than 16", func(s *sample) {
 			s.rec(TypeFdtable, 1, &Fdtable{N: 1, EntrySize: 8}, make([]byte, 8)...)

@@ -609,9 +609,9 @@ type FileRmdir struct {
 
 // FileProc is struct ckpt_file_proc of ckpt_image.h.
 type FileProc struct {
-	F    File   `json:"f"`
-	Mode uint32 `json:"mode"` // S_IFREG or S_IFDIR
-	Pad  uint32 `json:"pad"`
+	F     File   `json:"f"`
+	Mode  uint32 `json:"mode"`   // S_IFREG or S_IFDIR
+	PIDAt uint32 `json:"pid_at"` // where in the path the pid of a process begins, or 0
 }
 
 // Locks is struct ckpt_locks of ckpt_image.h.

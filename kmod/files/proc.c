@@ -62,12 +62,18 @@ static u32 ckpt_proc_pid(const char **p)
 	return pid;
 }
 
-static bool ckpt_proc_in_tree(struct ckpt_ctx *ctx, u32 pid)
+/* by the number that a process has in that /proc */
+static bool ckpt_proc_in_tree(struct ckpt_ctx *ctx, struct super_block *sb, u32 pid)
 {
+	struct ckpt_joined *joined;
 	struct ckpt_proc *proc;
 
-	if (ctx->restart)
-		return xa_load(&ctx->joined_xa, pid);
+	if (ctx->restart) {
+		list_for_each_entry(joined, &ctx->joined, node)
+			if (task_pid_nr_ns(joined->task, proc_pid_ns(sb)) == pid)
+				return true;
+		return false;
+	}
 	list_for_each_entry(proc, &ctx->procs, node)
 		if (proc->pid == pid)
 			return true;
@@ -83,12 +89,12 @@ static const char *ckpt_proc_why(struct ckpt_ctx *ctx, struct dentry *dentry, bo
 
 	if (IS_ERR(p))
 		return "has too long a path";
-	if (proc_pid_ns(dentry->d_sb) != task_active_pid_ns(current))
+	if (!ctx->restart && proc_pid_ns(dentry->d_sb) != task_active_pid_ns(current))
 		return "belongs to another pid namespace";
 	pid = ckpt_proc_pid(&p);
 	if (!pid)
 		return write && strncmp(p, "/sys/", 5) ? "may keep what was written" : NULL;
-	if (!ckpt_proc_in_tree(ctx, pid))
+	if (!ckpt_proc_in_tree(ctx, dentry->d_sb, pid))
 		return "tells of a process outside of the tree";
 	if (!strncmp(p, "/task/", 6)) {
 		p += 5;
@@ -139,6 +145,21 @@ static int ckpt_proc_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	return err;
 }
 
+/* where in a path the pid is: processes may have others in that /proc at the restart */
+static u32 ckpt_proc_pid_at(struct dentry *dentry, const char *path, char *buf)
+{
+	const char *p = dentry_path_raw(dentry, buf, PATH_MAX), *end = p;
+	size_t len;
+
+	if (IS_ERR(p) || !ckpt_proc_pid(&end))
+		return 0;
+	len = strlen(p);
+	/* of a part of /proc that is mounted elsewhere it is not */
+	if (strlen(path) < len || strcmp(path + strlen(path) - len, p))
+		return 0;
+	return strlen(path) - len + 1;
+}
+
 static int ckpt_proc_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
 	struct file *file = obj->ptr;
@@ -146,7 +167,7 @@ static int ckpt_proc_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	char *buf, *p;
 	int err = -ENOMEM;
 
-	buf = kmalloc(PATH_MAX, GFP_KERNEL);
+	buf = kmalloc(2 * PATH_MAX, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
 	p = d_path(&file->f_path, buf, PATH_MAX);
@@ -159,6 +180,7 @@ static int ckpt_proc_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 		goto out;
 	memcpy(rec + 1, p, strlen(p));
 	rec->mode = cpu_to_le32(file_inode(file)->i_mode & S_IFMT);
+	rec->pid_at = cpu_to_le32(ckpt_proc_pid_at(file->f_path.dentry, p, buf + PATH_MAX));
 	err = ckpt_file_common(ctx, obj, &rec->f);
 out:
 	kfree(buf);
@@ -198,12 +220,55 @@ static struct file *ckpt_proc_open(struct ckpt_ctx *ctx, struct ckpt_in *in, con
 	return file;
 }
 
+/* puts the numbers that a process has in this /proc into a path */
+static int ckpt_proc_renumber(struct ckpt_ctx *ctx, struct ckpt_in *in, char *name, char *buf)
+{
+	const struct ckpt_file_proc *rec = (const void *)in->fixed;
+	u32 at = le32_to_cpu(rec->pid_at), old, nr = 0, task = 0;
+	const char *p = name + at - 1;
+	struct ckpt_joined *joined;
+	struct path path;
+	int err, n;
+
+	if (!at)
+		return 0;
+	old = at < in->var_len ? ckpt_proc_pid(&p) : 0;
+	joined = old ? xa_load(&ctx->joined_xa, old) : NULL;
+	if (!joined)
+		return ckpt_bad(ctx, in, "a file of /proc of a process that is not in the tree");
+	if (!strncmp(p, "/task/", 6) && isdigit(p[6])) {
+		p += 5;
+		task = ckpt_proc_pid(&p);
+	}
+	if (task && task != old)
+		return ckpt_bad(ctx, in, "a file of /proc of a thread");
+	memcpy(buf, name, at);
+	buf[at] = 0;
+	err = kern_path(buf, LOOKUP_DIRECTORY, &path);
+	if (err)
+		return ckpt_err(ctx, err, "directory %s cannot be found", buf);
+	if (path.dentry->d_sb->s_magic == PROC_SUPER_MAGIC)
+		nr = task_pid_nr_ns(joined->task, proc_pid_ns(path.dentry->d_sb));
+	path_put(&path);
+	if (!nr)
+		return ckpt_err(ctx, -ESTALE, "process %u is not in %s", old, buf);
+	n = at + scnprintf(buf + at, PATH_MAX - at, "%u", nr);
+	if (task)
+		n += scnprintf(buf + n, PATH_MAX - n, "/task/%u", nr);
+	n += scnprintf(buf + n, PATH_MAX - n, "%s", p);
+	if (n >= PATH_MAX - 1)
+		return -ENAMETOOLONG;
+	memcpy(name, buf, n + 1);
+	return 0;
+}
+
 static struct file *ckpt_proc_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 {
 	const struct ckpt_file_proc *rec = (const void *)in->fixed;
 	u32 mode = le32_to_cpu(rec->mode);
 	struct file *file;
 	char *bufs;
+	int err;
 
 	if (!in->var_len || in->var_len >= PATH_MAX || in->var[0] != '/' ||
 	    memchr(in->var, 0, in->var_len) || (s64)le64_to_cpu(rec->f.pos) < 0 ||
@@ -216,7 +281,8 @@ static struct file *ckpt_proc_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		return ERR_PTR(-ENOMEM);
 	memcpy(bufs, in->var, in->var_len);
 	bufs[in->var_len] = 0;
-	file = ckpt_proc_open(ctx, in, bufs, bufs + PATH_MAX);
+	err = ckpt_proc_renumber(ctx, in, bufs, bufs + PATH_MAX);
+	file = err ? ERR_PTR(err) : ckpt_proc_open(ctx, in, bufs, bufs + PATH_MAX);
 	kfree(bufs);
 	if (IS_ERR(file) || file->f_mode & FMODE_PATH)
 		return file;

@@ -767,11 +767,11 @@ struct ckpt_file_rmdir {
 	struct ckpt_file f;	/* f.inode: the RMDIR */
 };
 
-/* variable: the path, with the number of the process */
+/* variable: the path */
 struct ckpt_file_proc {
 	struct ckpt_file f;
 	__le32 mode;		/* S_IFREG or S_IFDIR */
-	__le32 pad;
+	__le32 pid_at;		/* where in the path the pid of a process begins, or 0 */
 };
 
 /*
