@@ -150,6 +150,12 @@ static int ckpt_inet_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	int n, err;
 	bool conn;
 
+	/* once: it may be closed at any moment */
+	conn = ckpt_tcp_connected(sk);
+	if (!conn && ckpt_obj_find(ctx, sk, CKPT_OBJ_TCP))
+		return ckpt_refuse(ctx, obj->task, "tcp-established",
+				   "a TCP connection on port %u is just being closed; try again",
+				   inet_sk(sk)->inet_num);
 	err = ckpt_inet_refuse(ctx, obj, sk);
 	if (err)
 		return err;
@@ -185,7 +191,6 @@ static int ckpt_inet_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	rec->family = cpu_to_le32(sk->sk_family);
 	rec->protocol = cpu_to_le32(sk->sk_protocol);
 	/* how far a connection is closed is in its TCP record */
-	conn = ckpt_tcp_connected(sk);
 	rec->state = cpu_to_le32(conn ? TCP_ESTABLISHED : sk->sk_state);
 	rec->socket_state = cpu_to_le32(sock->state);
 	rec->shutdown = cpu_to_le32(sk->sk_shutdown);

@@ -8,6 +8,7 @@
 
 #include "../private.h"
 
+struct inet_timewait_sock;
 struct sk_buff;
 
 /* of a connection: to be read, to be sent, to be sent by an end that is closed */
@@ -113,6 +114,7 @@ struct ckpt_tuple ckpt_tuple_of(struct sock *sk);
 struct ckpt_tuple ckpt_tuple_mirror(struct ckpt_tuple t);
 struct sock *ckpt_tuple_find(struct net *net, const struct ckpt_tuple *t);
 bool ckpt_tcp_local(struct sock *sk);
+void ckpt_tcp_forget(struct inet_timewait_sock *tw);
 bool ckpt_tcp_connected(struct sock *sk);
 int ckpt_tcp_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 int ckpt_tcp_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);

@@ -99,6 +99,18 @@ static struct sock *ckpt_tcp_other(struct sock *sk)
 	return ckpt_tuple_find(sock_net(sk), &t);
 }
 
+/**
+ * ckpt_tcp_forget() - take away what is left of a connection
+ * @tw: it; the caller's reference is dropped
+ */
+void ckpt_tcp_forget(struct inet_timewait_sock *tw)
+{
+	/* its locks are those of packets, too */
+	local_bh_disable();
+	inet_twsk_deschedule_put(tw);
+	local_bh_enable();
+}
+
 /* ---- checkpoint ---- */
 
 /**
@@ -186,6 +198,11 @@ static int ckpt_tcp_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	return err;
 }
 
+static void ckpt_tcp_drop(struct ckpt_obj *obj)
+{
+	sock_put(obj->ptr);
+}
+
 /**
  * ckpt_tcp_collect() - make the connection of a socket known
  * @ctx: the checkpoint
@@ -203,6 +220,9 @@ int ckpt_tcp_collect(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	tcp = ckpt_obj_add(ctx, sk, CKPT_OBJ_TCP, obj->task, NULL);
 	if (!tcp)
 		return -ENOMEM;
+	/* for ckpt_tcp_silence(): by then its task may have been killed */
+	sock_hold(sk);
+	tcp->drop = ckpt_tcp_drop;
 	tcp->priv = obj;
 	tcp->leak = ckpt_tcp_leak;
 	return 0;
@@ -399,27 +419,33 @@ void ckpt_tcp_silence(struct ckpt_ctx *ctx)
 {
 	struct ckpt_obj *obj, *file;
 	struct sock *sk, *other;
+	struct socket *sock;
+	long users;
 
 	list_for_each_entry(obj, &ctx->obj_list, node) {
 		if (obj->type != CKPT_OBJ_TCP)
 			continue;
 		sk = obj->ptr;
 		file = obj->priv;
-		/* threads asleep in a call have a reference each */
-		if (file->kind == &ckpt_file_inherit || !ckpt_tcp_connected(sk) ||
-		    file_count((struct file *)file->ptr) > file->users + ctx->stats.threads)
+		if (file->kind == &ckpt_file_inherit)
 			continue;
 		other = ckpt_tcp_other(sk);
 		if (other && other->sk_state == TCP_TIME_WAIT) {
-			inet_twsk_deschedule_put(inet_twsk(other));
+			ckpt_tcp_forget(inet_twsk(other));
 			other = NULL;
 		}
-		if (!other || ckpt_obj_find(ctx, other, CKPT_OBJ_TCP)) {
-			lock_sock(sk);
+		/* threads asleep in a call have a reference each */
+		users = file->users + ctx->stats.threads;
+		lock_sock(sk);
+		/* while it is locked nobody takes it from its file */
+		sock = sk->sk_socket;
+		if (sock && sock->file && file_count(sock->file) <= users &&
+		    ckpt_tcp_connected(sk) &&
+		    (!other || ckpt_obj_find(ctx, other, CKPT_OBJ_TCP))) {
 			tcp_sk(sk)->repair = 1;
 			tcp_sk(sk)->repair_queue = TCP_NO_QUEUE;
-			release_sock(sk);
 		}
+		release_sock(sk);
 		if (other)
 			sock_gen_put(other);
 	}

@@ -49,8 +49,34 @@ static bool ckpt_tcp_has(const struct ckpt_tcp_end *e, u32 flag)
 	return le32_to_cpu(e->tcp.flags) & flag;
 }
 
+/*
+ * A socket that nobody has open any more may wait long for an answer of another
+ * one. Where that one lives, and is not our new one, the connection is not ours.
+ */
+static void ckpt_tcp_bury(struct sock *sk, const struct sock *mine)
+{
+	struct ckpt_tuple t = ckpt_tuple_mirror(ckpt_tuple_of(sk));
+	struct sock *other = ckpt_tuple_find(sock_net(sk), &t);
+	bool lives = other && other != mine && sk_fullsock(other) &&
+		     !sock_flag(other, SOCK_DEAD);
+
+	if (other)
+		sock_gen_put(other);
+	if (lives)
+		return;
+	lock_sock(sk);
+	local_bh_disable();
+	bh_lock_sock(sk);
+	if (sock_flag(sk, SOCK_DEAD) && sk->sk_state != TCP_CLOSE)
+		tcp_done(sk);
+	bh_unlock_sock(sk);
+	local_bh_enable();
+	release_sock(sk);
+}
+
 /* what a killed connection has left is taken away, or ends by itself in a moment */
-static int ckpt_tcp_connect(struct ckpt_ctx *ctx, struct ckpt_tcp_end *e)
+static int ckpt_tcp_connect(struct ckpt_ctx *ctx, struct ckpt_tcp_end *e,
+			    const struct sock *mine)
 {
 	struct ckpt_tuple t = ckpt_tuple_rec(&e->rec);
 	struct sockaddr_storage ss;
@@ -66,9 +92,11 @@ static int ckpt_tcp_connect(struct ckpt_ctx *ctx, struct ckpt_tcp_end *e)
 		if (!old)
 			break;
 		if (old->sk_state == TCP_TIME_WAIT) {
-			inet_twsk_deschedule_put(inet_twsk(old));
+			ckpt_tcp_forget(inet_twsk(old));
 			continue;
 		}
+		if (sk_fullsock(old))
+			ckpt_tcp_bury(old, mine);
 		sock_gen_put(old);
 		if (schedule_timeout_killable(HZ / 50) && fatal_signal_pending(current))
 			return -EINTR;
@@ -85,7 +113,8 @@ static int ckpt_tcp_connect(struct ckpt_ctx *ctx, struct ckpt_tcp_end *e)
 }
 
 /* makes one end that is connected and has sent and got nothing; no packet leaves */
-static int ckpt_tcp_begin(struct ckpt_ctx *ctx, struct ckpt_tcp_end *e)
+static int ckpt_tcp_begin(struct ckpt_ctx *ctx, struct ckpt_tcp_end *e,
+			  const struct sock *mine)
 {
 	struct sock *sk = e->sock->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
@@ -110,7 +139,7 @@ static int ckpt_tcp_begin(struct ckpt_ctx *ctx, struct ckpt_tcp_end *e)
 	if (err)
 		return ckpt_err(ctx, err, "a TCP connection cannot be bound to %pISpc%s", &ss,
 				err == -EADDRNOTAVAIL ? ": no device has the address" : "");
-	err = ckpt_tcp_connect(ctx, e);
+	err = ckpt_tcp_connect(ctx, e, mine);
 	if (err)
 		return err;
 	/* the queues are filled: what was in them was within the limits */
@@ -248,9 +277,9 @@ static int ckpt_tcp_join(struct ckpt_ctx *ctx, struct ckpt_tcp_end *a, struct ck
 {
 	int err;
 
-	err = ckpt_tcp_begin(ctx, a);
+	err = ckpt_tcp_begin(ctx, a, b->sock->sk);
 	if (!err)
-		err = ckpt_tcp_begin(ctx, b);
+		err = ckpt_tcp_begin(ctx, b, a->sock->sk);
 	if (err)
 		return err;
 	ckpt_tcp_settle(a, b);

@@ -24,6 +24,11 @@ func user(caps ...uintptr) *syscall.SysProcAttr {
 // medley starts the program that has some of everything as a subject, as an ordinary user, with these files if there are
 // any.
 func (e *env) medley(name string, files ...*os.File) (*subject, error) {
+	return e.prepared("task/medley", name, files...)
+}
+
+// prepared starts a test's program as a subject and waits until its state is built.
+func (e *env) prepared(program, name string, files ...*os.File) (*subject, error) {
 	s := &subject{g: e.g, dir: e.path(name), limit: e.limit}
 	// A pid that is not given out again when the numbers wrap around.
 	if err := setLastPid(250); err != nil {
@@ -31,7 +36,7 @@ func (e *env) medley(name string, files ...*os.File) (*subject, error) {
 	}
 	umask := unix.Umask(0) // the folder is the user's, too
 	err := s.start(command{
-		argv: []string{filepath.Join(job.Tests, "task/medley")},
+		argv: []string{filepath.Join(job.Tests, program)},
 		env:  []string{"CKPT_DIR=" + s.dir, "CKPT_MODE=continue"}, sys: user(), files: files,
 	})
 	unix.Umask(umask)
@@ -138,6 +143,34 @@ var _ = register(scenario{name: "scenario/image-damaged", limit: 5 * time.Minute
 		return e.damaged(200, 200, 500, 1)
 	}
 	return e.damaged(40, 60, 100, 1)
+}})
+
+// damagedTCP does so with connections, which only root can restart.
+func (e *env) damagedTCP(cuts, fields, random int) error {
+	s, err := e.prepared("net/tcp", "tcp")
+	if err != nil {
+		return err
+	}
+	if _, err := s.checkpoint("img", "--kill"); err != nil {
+		return err
+	}
+	if err := s.awaitDeath(); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"-how", "cuts", "-n", fmt.Sprint(cuts)},
+		{"-how", "fields", "-n", fmt.Sprint(fields)},
+		{"-how", "random", "-n", fmt.Sprint(random)},
+	} {
+		if err := e.fuzz(s.path("img"), true, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var _ = register(scenario{name: "scenario/image-damaged-tcp", limit: 10 * time.Minute, run: func(e *env) error {
+	return e.damagedTCP(10, 100, 100)
 }})
 
 var _ = register(scenario{name: "scenario/image-fuzz", suite: "fuzz", limit: 2 * time.Hour, run: func(e *env) error {
