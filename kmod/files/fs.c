@@ -62,10 +62,16 @@ int ckpt_fs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task, u32 ref)
 	root_path = task->fs->root;
 	path_get(&root_path);
 	spin_unlock(&task->fs->lock);
-	if (ckpt_rmdir_is(&pwd_path))
-		removed = ckpt_obj_find(ctx, d_inode(pwd_path.dentry), CKPT_OBJ_INODE);
-	else
+	if (!ckpt_rmdir_is(&pwd_path)) {
 		cwd = ckpt_path(ctx, &pwd_path, bufs, &why);
+	} else {
+		removed = ckpt_obj_find(ctx, d_inode(pwd_path.dentry), CKPT_OBJ_INODE);
+		/* by somebody outside, who is not stopped */
+		if (!removed) {
+			why = "has been removed meanwhile; try again";
+			cwd = NULL;
+		}
+	}
 	if (!cwd)
 		ckpt_refuse(ctx, task, "cwd", "its current directory %s", why);
 	root = ckpt_path(ctx, &root_path, bufs + PATH_MAX, &why);
