@@ -429,6 +429,14 @@ type IPCSHM struct {
 	Lpid  uint32 `json:"lpid"`  // creator and last user, 0: not known any more
 }
 
+// SemUndo is struct ckpt_sem_undo of ckpt_image.h.
+type SemUndo struct {
+	ID  uint32 `json:"id"`
+	Key uint32 `json:"key"`
+	N   uint32 `json:"n"` // semaphores of the set
+	Pad uint32 `json:"pad"`
+}
+
 // IPCMq is struct ckpt_ipc_mq of ckpt_image.h.
 type IPCMq struct {
 	Flags       uint32 `json:"flags"` // CKPT_MQ_*
@@ -1059,7 +1067,7 @@ const (
 	TypeIPCSHM       Type = 0x500 // object: a SysV segment with page data
 	TypeIPCSem       Type = 0x501
 	TypeIPCMsg       Type = 0x502
-	TypeSemUndo      Type = 0x503
+	TypeSemUndo      Type = 0x503 // of a process, for one set
 	TypeFileSHM      Type = 0x504 // what attaches a SysV segment
 	TypeIPCMq        Type = 0x505 // object: a POSIX message queue
 	TypeFileMqueue   Type = 0x506
@@ -1125,7 +1133,7 @@ var kinds = map[Type]Kind{
 	TypeIPCSHM:       {Name: "IPC_SHM", New: func() any { return new(IPCSHM) }, Object: true},
 	TypeIPCSem:       {Name: "IPC_SEM", New: nil},
 	TypeIPCMsg:       {Name: "IPC_MSG", New: nil},
-	TypeSemUndo:      {Name: "SEM_UNDO", New: nil},
+	TypeSemUndo:      {Name: "SEM_UNDO", New: func() any { return new(SemUndo) }},
 	TypeFileSHM:      {Name: "FILE_SHM", New: func() any { return new(FileSHM) }, Object: true},
 	TypeIPCMq:        {Name: "IPC_MQ", New: func() any { return new(IPCMq) }, Object: true},
 	TypeFileMqueue:   {Name: "FILE_MQUEUE", New: func() any { return new(FileMqueue) }, Object: true},

@@ -17,6 +17,7 @@
 #include "ksym.h"
 #include "arch/arch.h"
 #include "files/files.h"
+#include "ipc/ipc.h"
 #include "mm/mm.h"
 #include "net/net.h"
 #include "task/task.h"
@@ -266,6 +267,7 @@ void ckpt_checkpoint(struct ckpt_ctx *ctx)
 	}
 	if (!err && (ctx->rq.flags & CKPT_F_KILL) && !(ctx->rq.flags & CKPT_F_CHECK))
 		err = ckpt_wait_dead(ctx);
+	ckpt_sem_undo(ctx);
 out:
 	if (err) {
 		ckpt_fail(ctx, err);

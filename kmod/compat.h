@@ -207,6 +207,13 @@ typedef struct file_lease ckpt_lease_t;
 				 (tp)->tcp_usec_ts)
 #endif
 
+/* what is to be undone follows its structure, where a pointer tells so or not */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define CKPT_SEMADJ	short *semadj
+#else
+#define CKPT_SEMADJ	short semadj[]
+#endif
+
 /* where in its file a page of hugetlbfs is */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 #define ckpt_huge_pos(folio, h)	((loff_t)(folio)->index << huge_page_shift(h))

@@ -39,6 +39,7 @@
 #include <linux/pipe_fs_i.h>
 #include <linux/posix-timers.h>
 #include <linux/seccomp.h>
+#include <linux/sem.h>
 #include <linux/syscalls.h>
 #include <asm/syscall.h>
 #include <asm/tlbflush.h>
@@ -111,6 +112,7 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(do_group_exit)			\
 	X(do_exit)				\
 	X(memfd_fcntl)				\
+	X(exit_sem)				\
 	X(hugetlb_file_setup)			\
 	X(size_to_hstate)			\
 	X(create_pipe_files)			\

@@ -31,6 +31,7 @@
 #include "private.h"
 #include "ksym.h"
 #include "arch/arch.h"
+#include "ipc/ipc.h"
 #include "task/task.h"
 
 /* processes under a checkpoint: each belongs to one operation only */
@@ -810,6 +811,13 @@ void ckpt_kill(struct ckpt_ctx *ctx, int sig)
 	struct ckpt_proc *proc;
 	struct ckpt_thread *t;
 
+	if (sig == SIGKILL) {
+		/* none can end before the release, so what they have stays there */
+		spin_lock(&ctx->lock);
+		ctx->capturing = true;
+		spin_unlock(&ctx->lock);
+		ckpt_sem_detach(ctx);
+	}
 	/* a leader that has ended takes no signal; where all have, somebody was faster */
 	list_for_each_entry(proc, &ctx->procs, node) {
 		t = ckpt_proc_thread(proc);

@@ -221,6 +221,7 @@ struct ckpt_proc {
 	unsigned int nthreads;
 	bool zombie;
 	u32 mm_ref, files_ref, fs_ref, sighand_ref;
+	struct sem_undo_list *sem_undo;	/* taken from it; see ipc/sem.c */
 };
 
 int ckpt_park(struct ckpt_ctx *ctx);

@@ -66,6 +66,7 @@ static const struct ckpt_rec_kind ckpt_recs[] = {
 	/* ipc/ */
 	{ REC(IPC_SHM, ckpt_ipc_shm), .read = ckpt_shm_read },
 	{ REC(FILE_SHM, ckpt_file_shm), .read = ckpt_file_read },
+	{ REC(SEM_UNDO, ckpt_sem_undo), .process = true, .late = ckpt_sem_undo_late },
 	{ REC(IPC_MQ, ckpt_ipc_mq), .read = ckpt_mqueue_read },
 	{ REC(FILE_MQUEUE, ckpt_file_mqueue), .read = ckpt_file_read },
 
@@ -144,7 +145,7 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("seccomp", "strict mode, classic BPF filters"),
 	REFUSED("seccomp-notify", "filters that ask a supervisor"),
 	REFUSED("ptrace", "traced tasks"),
-	REFUSED("sem-undo", "SysV semaphore operations to undo"),
+	HANDLED("sem-undo", "SysV semaphore operations to undo; the set must still be there at the restart"),
 	REFUSED("namespace", "namespaces other than the caller's"),
 	REFUSED("ioperm", "access to I/O ports"),
 	REFUSED("ldt", "segment descriptors of modify_ldt, selectors other than 0"),

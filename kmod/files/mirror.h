@@ -147,6 +147,43 @@ struct ckpt_m_shm_file {		/* struct shm_file_data */
 	struct ipc_namespace *ns;
 };
 
+/* ipc/sem.c */
+struct ckpt_m_undo_list {		/* struct sem_undo_list */
+	refcount_t refcnt;
+	spinlock_t lock;		/* for list_proc */
+	struct list_head list_proc;
+};
+
+struct ckpt_m_undo {			/* struct sem_undo */
+	struct list_head list_proc;
+	struct rcu_head rcu;
+	void *ulp;
+	struct list_head list_id;
+	int semid;			/* -1: the set is gone */
+	CKPT_SEMADJ;
+};
+
+struct ckpt_m_sem {			/* struct sem */
+	int semval;
+	struct pid *sempid;
+	spinlock_t lock;		/* for all of it */
+	struct list_head pending_alter;
+	struct list_head pending_const;
+	time64_t sem_otime;
+} ____cacheline_aligned_in_smp;
+
+struct ckpt_m_sem_array {		/* struct sem_array */
+	struct kern_ipc_perm sem_perm;
+	time64_t sem_ctime;
+	struct list_head pending_alter;
+	struct list_head pending_const;
+	struct list_head list_id;
+	int sem_nsems;
+	int complex_count;
+	unsigned int use_global_lock;
+	struct ckpt_m_sem sems[];
+};
+
 /* ipc/mqueue.c; with lock */
 struct ckpt_m_mq_node {			/* struct posix_msg_tree_node */
 	struct rb_node rb_node;

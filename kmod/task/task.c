@@ -2,8 +2,7 @@
 /*
  * Saves: a process: what its threads share, and the order in which the parts
  * come: memory, descriptors, directories, limits, signals, timers, threads.
- * Refuses: namespaces other than the caller's, tracing, io_uring, SysV
- * semaphore undo.
+ * Refuses: namespaces other than the caller's, tracing, io_uring.
  * Locks: siglock and RCU for single fields; the threads are parked.
  */
 #include <linux/cgroup.h>
@@ -24,6 +23,7 @@
 #include "task.h"
 #include "../arch/arch.h"
 #include "../files/files.h"
+#include "../ipc/ipc.h"
 #include "../ksym.h"
 #include "../mm/mm.h"
 
@@ -66,22 +66,6 @@ static void ckpt_refuse_namespaces(struct ckpt_ctx *ctx, struct task_struct *tas
 			    "is in another %s namespace than the caller; run crctl inside of it", which);
 }
 
-#ifdef CONFIG_SYSVIPC
-/* as ipc/sem.c has it; every process with threads has one, mostly empty */
-struct sem_undo_list {
-	refcount_t refcnt;
-	spinlock_t lock;	/* of the kernel's struct, not used here */
-	struct list_head list_proc;
-};
-
-static bool ckpt_has_sem_undo(struct task_struct *task)
-{
-	struct sem_undo_list *list = task->sysvsem.undo_list;
-
-	return list && !list_empty(&list->list_proc);
-}
-#endif
-
 static void ckpt_refuse_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 {
 	struct task_struct *task = t->task, *first = ckpt_proc_thread(t->proc)->task;
@@ -92,10 +76,6 @@ static void ckpt_refuse_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t)
 #ifdef CONFIG_IO_URING
 	if (task->io_uring)
 		ckpt_refuse(ctx, task, "io_uring", "has an io_uring");
-#endif
-#ifdef CONFIG_SYSVIPC
-	if (ckpt_has_sem_undo(task))
-		ckpt_refuse(ctx, task, "sem-undo", "has SysV semaphore operations to undo (SEM_UNDO)");
 #endif
 	task_lock(task);
 	shared_io = task->io_context && atomic_read(&task->io_context->active_ref) > 1;
@@ -132,6 +112,7 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 		return 0;
 	task = t->task;
 	ckpt_refuse_namespaces(ctx, task);
+	ckpt_sem_collect(ctx, proc);
 	err = ckpt_tty_collect(ctx, task);
 	if (err)
 		return err;
@@ -282,6 +263,8 @@ int ckpt_task_checkpoint(struct ckpt_ctx *ctx, struct ckpt_proc *proc)
 	/* CPU timers are relative to the times, signals of timers follow the timers */
 	if (!err)
 		err = ckpt_rusage_checkpoint(ctx, task);
+	if (!err)
+		err = ckpt_sem_checkpoint(ctx, task);
 	if (!err)
 		err = ckpt_timers_checkpoint(ctx, task);
 	if (!err)

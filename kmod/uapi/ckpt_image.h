@@ -98,7 +98,7 @@ enum ckpt_rec {
 	CKPT_REC_IPC_SHM	= 0x500,	/* object: a SysV segment with page data */
 	CKPT_REC_IPC_SEM	= 0x501,
 	CKPT_REC_IPC_MSG	= 0x502,
-	CKPT_REC_SEM_UNDO	= 0x503,
+	CKPT_REC_SEM_UNDO	= 0x503,	/* of a process, for one set */
 	CKPT_REC_FILE_SHM	= 0x504,	/* what attaches a SysV segment */
 	CKPT_REC_IPC_MQ		= 0x505,	/* object: a POSIX message queue */
 	CKPT_REC_FILE_MQUEUE	= 0x506,
@@ -557,6 +557,14 @@ struct ckpt_ipc_shm {
 #define CKPT_SHM_REMOVED	0x1	/* goes when the last one detaches it */
 #define CKPT_SHM_LOCKED		0x2
 #define CKPT_SHM_NORESERVE	0x4
+
+/* variable: n __le16, what is added to each semaphore at the end of the process */
+struct ckpt_sem_undo {
+	__le32 id;
+	__le32 key;
+	__le32 n;		/* semaphores of the set */
+	__le32 pad;
+};
 
 /*
  * Variable: its name without NUL. The messages follow in DATA records, the next to be
