@@ -583,7 +583,7 @@ type FileTimerfd struct {
 // FilePidfd is struct ckpt_file_pidfd of ckpt_image.h.
 type FilePidfd struct {
 	F      File   `json:"f"`
-	PID    uint32 `json:"pid"`    // a process of the tree
+	PID    uint32 `json:"pid"`    // a process of the tree, 0: of one that is gone
 	Thread uint32 `json:"thread"` // 1: PIDFD_THREAD
 }
 

@@ -169,7 +169,7 @@ static const struct ckpt_kind ckpt_kinds[] = {
 	HANDLED("eventfd", "count, semaphore"),
 	HANDLED("signalfd", "mask"),
 	HANDLED("timerfd", "clock, time left, interval, ticks not read yet, absolute and cancelled on clock changes"),
-	HANDLED("pidfd", "of processes of the tree"),
+	HANDLED("pidfd", "of processes of the tree, and of those that are gone"),
 	HANDLED("unlinked", "removed regular files with up to 64 MiB, O_TMPFILE"),
 	HANDLED("locks", "POSIX locks, flock, locks of open file descriptions"),
 	REFUSED("lease", "leases of files (F_SETLEASE)"),

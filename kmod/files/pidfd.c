@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Saves: pidfd of a process of the tree.
- * Refuses: those of other processes, of processes that are gone, and of single
- * threads (PIDFD_THREAD) other than the first.
+ * Saves: pidfd of a process of the tree, and of one that is gone, wherever it
+ * was.
+ * Refuses: those of other processes, and of single threads (PIDFD_THREAD) other
+ * than the first.
  * Locks: RCU, to find the process.
  */
 #include <linux/file.h>
+#include <linux/kthread.h>
 #include <linux/pid.h>
 #include <linux/pidfd.h>
 
@@ -27,45 +29,76 @@ static int ckpt_pidfd_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	struct pid *pid = K(pidfd_pid)(file);
 	struct ckpt_file_pidfd *rec;
 	struct ckpt_proc *proc;
+	pid_t nr = 0;
 
 	list_for_each_entry(proc, &ctx->procs, node) {
 		if (task_pid(proc->leader) != pid)
 			continue;
-		rec = ckpt_out(ctx, CKPT_REC_FILE_PIDFD, obj->objref, sizeof(*rec), 0);
-		if (!rec)
-			return -ENOMEM;
-		ckpt_file_common(ctx, obj, &rec->f);
-		rec->pid = cpu_to_le32(proc->pid);
-		rec->thread = cpu_to_le32(!!(file->f_flags & PIDFD_THREAD));
-		return 0;
+		nr = proc->pid;
+		break;
 	}
-	if (pid_vnr(pid) > 0 && pid_has_task(pid, PIDTYPE_PID))
+	if (!nr && pid_has_task(pid, PIDTYPE_PID))
 		return ckpt_refuse(ctx, obj->task, "pidfd",
 				   "a pidfd refers to %d, which is no process of the tree; close it, or make that process part of the tree",
 				   pid_vnr(pid));
-	return ckpt_refuse(ctx, obj->task, "pidfd",
-			   "a pidfd refers to a process that is gone; close it");
+	rec = ckpt_out(ctx, CKPT_REC_FILE_PIDFD, obj->objref, sizeof(*rec), 0);
+	if (!rec)
+		return -ENOMEM;
+	ckpt_file_common(ctx, obj, &rec->f);
+	rec->pid = cpu_to_le32(nr);
+	rec->thread = cpu_to_le32(!!(file->f_flags & PIDFD_THREAD));
+	return 0;
 }
 
 /* ---- restart ---- */
+
+static struct file *ckpt_pidfd_of(struct pid *pid)
+{
+	struct file *file;
+	int fd = K(pidfd_prepare)(pid, 0, &file);
+
+	if (fd < 0)
+		return ERR_PTR(fd);
+	put_unused_fd(fd);
+	return file;
+}
+
+static int ckpt_pidfd_nobody(void *unused)
+{
+	return 0;
+}
+
+/* A pidfd is only made of a task that lives: of a thread of the kernel that never runs and is ended at once. */
+static struct file *ckpt_pidfd_gone(void)
+{
+	struct task_struct *task;
+	struct file *file;
+	struct pid *pid;
+
+	task = kthread_create(ckpt_pidfd_nobody, NULL, "ckpt_gone");
+	if (IS_ERR(task))
+		return ERR_CAST(task);
+	pid = get_pid(task_pid(task));
+	file = ckpt_pidfd_of(pid);
+	kthread_stop(task);
+	/* it has ended, but whoever polls must find it reaped */
+	while (pid_has_task(pid, PIDTYPE_PID))
+		schedule_timeout_uninterruptible(1);
+	put_pid(pid);
+	return file;
+}
 
 static struct file *ckpt_pidfd_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 {
 	const struct ckpt_file_pidfd *rec = (const void *)in->fixed;
 	struct ckpt_joined *joined;
-	struct file *file;
-	int fd;
 
+	if (!rec->pid)
+		return ckpt_pidfd_gone();
 	/* all processes are there before the first record is read */
-	list_for_each_entry(joined, &ctx->joined, node) {
-		if (joined->pid != le32_to_cpu(rec->pid))
-			continue;
-		fd = K(pidfd_prepare)(task_pid(joined->task), 0, &file);
-		if (fd < 0)
-			return ERR_PTR(fd);
-		put_unused_fd(fd);
-		return file;
-	}
+	list_for_each_entry(joined, &ctx->joined, node)
+		if (joined->pid == le32_to_cpu(rec->pid))
+			return ckpt_pidfd_of(task_pid(joined->task));
 	ckpt_bad(ctx, in, "a pidfd refers to a process that is not in the tree");
 	return ERR_PTR(-EBADMSG);
 }

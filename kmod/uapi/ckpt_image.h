@@ -744,7 +744,7 @@ struct ckpt_file_timerfd {
 
 struct ckpt_file_pidfd {
 	struct ckpt_file f;
-	__le32 pid;		/* a process of the tree */
+	__le32 pid;		/* a process of the tree, 0: of one that is gone */
 	__le32 thread;		/* 1: PIDFD_THREAD */
 };
 
