@@ -62,8 +62,8 @@ func (r *run) build() error {
 	if err := rootfs.CopyTree(demo, filepath.Join(stage, "demo")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("copying the demo: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(demo, "goprog")); err == nil {
-		if err := r.goBuild(filepath.Join(stage, "bin/goprog"), "./kselftest/demo/goprog"); err != nil {
+	for _, name := range []string{"goprog", "goexec"} {
+		if err := r.goBuild(filepath.Join(stage, "bin", name), "./kselftest/demo/"+name); err != nil {
 			return err
 		}
 	}
