@@ -17,7 +17,7 @@ var Sets = map[string][]string{
 		"procps", "psmisc|procps", "util-linux", "mount", "kmod", "iproute2", "hostname",
 		"libc6", "libc-bin", "python3", "python3.11", "sqlite3",
 	},
-	"programs": {"redis-server", "nginx-light|nginx", "postgresql", "tmux", "make", "gcc"},
+	"programs": {"redis-server", "nginx-light|nginx", "postgresql", "tmux", "make", "gcc", "libc6-dev"},
 	"bench":    {"criu"},
 }
 

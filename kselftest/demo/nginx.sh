@@ -6,17 +6,17 @@ seq 1 20000 >html/numbers
 cat >conf <<END
 daemon off;
 worker_processes 2;
-pid $PWD/pid;
-error_log $PWD/error.log;
+pid "$PWD/pid";
+error_log "$PWD/error.log";
 events { worker_connections 64; }
 http {
 	access_log off;
-	client_body_temp_path $PWD/body;
-	proxy_temp_path $PWD/proxy;
-	fastcgi_temp_path $PWD/fastcgi;
-	uwsgi_temp_path $PWD/uwsgi;
-	scgi_temp_path $PWD/scgi;
-	server { listen unix:$PWD/socket; root $PWD/html; }
+	client_body_temp_path "$PWD/body";
+	proxy_temp_path "$PWD/proxy";
+	fastcgi_temp_path "$PWD/fastcgi";
+	uwsgi_temp_path "$PWD/uwsgi";
+	scgi_temp_path "$PWD/scgi";
+	server { listen unix:socket; root "$PWD/html"; }
 }
 END
 nginx -p "$PWD" -c "$PWD/conf" -e "$PWD/error.log" &
