@@ -221,6 +221,15 @@ typedef struct file_lease ckpt_lease_t;
 #define ckpt_huge_pos(folio, h)	folio_pos(folio)
 #endif
 
+/* maps a new page of private memory where nothing is mapped */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define ckpt_install_page(pmd, vma, addr, page) \
+	K(mfill_atomic_install_pte)((vma)->vm_mm, pmd, vma, addr, page, true, false)
+#else
+#define ckpt_install_page(pmd, vma, addr, page) \
+	K(mfill_atomic_install_pte)(pmd, vma, addr, page, true, 0)
+#endif
+
 /* functions for ksym.h that only some kernels have */
 #ifdef CONFIG_SCHED_MM_CID
 #define CKPT_KSYM_COMPAT(X)	X(sched_mm_cid_before_execve) X(sched_mm_cid_after_execve)

@@ -37,9 +37,11 @@
 #include <linux/lsm_hooks.h>
 #include <linux/memfd.h>
 #include <linux/pipe_fs_i.h>
+#include <linux/memcontrol.h>
 #include <linux/posix-timers.h>
 #include <linux/seccomp.h>
 #include <linux/sem.h>
+#include <linux/userfaultfd_k.h>
 #include <linux/syscalls.h>
 #include <asm/syscall.h>
 #include <asm/tlbflush.h>
@@ -66,7 +68,7 @@ long posix_cpu_nsleep_restart(struct restart_block *rb);
 long alarm_timer_nsleep_restart(struct restart_block *rb);
 
 #ifdef CONFIG_MEMCG
-#define CKPT_KSYM_MEMCG(X) X(mm_update_next_owner)
+#define CKPT_KSYM_MEMCG(X)	X(mm_update_next_owner) X(__mem_cgroup_charge)
 #else
 #define CKPT_KSYM_MEMCG(X)
 #endif
@@ -80,6 +82,7 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(anon_vma_fork)			\
 	X(anon_vma_clone)			\
 	X(__anon_vma_prepare)			\
+	X(mfill_atomic_install_pte)		\
 	X(unlink_anon_vmas)			\
 	X(copy_page_range)			\
 	X(flush_tlb_mm_range)			\

@@ -372,7 +372,14 @@ static int ckpt_read_ahead(struct ckpt_ctx *ctx)
 	return 0;
 }
 
-static int ckpt_read_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
+/**
+ * ckpt_read_iter() - read bytes of the stream
+ * @ctx: the restart
+ * @iter: where they go
+ *
+ * Return: 0 or a negative errno; an image that ends is one.
+ */
+int ckpt_read_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 {
 	bool ahead = S_ISREG(file_inode(ctx->rq.image)->i_mode) && iov_iter_is_kvec(iter);
 	size_t left;

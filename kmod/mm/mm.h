@@ -72,13 +72,15 @@ int ckpt_mm_capture(struct ckpt_ctx *ctx, bool snapshot);
 int ckpt_mm_write(struct ckpt_ctx *ctx);
 void ckpt_mm_drop(struct ckpt_ctx *ctx);
 int ckpt_pages_check(struct ckpt_ctx *ctx, struct ckpt_in *in, u64 limit);
-int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
-		 struct ckpt_in *in);
 int ckpt_pages_write(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		     struct ckpt_batch *b);
 int ckpt_batch_add(struct ckpt_batch *b, u64 start, struct page *page);
 int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b);
 void ckpt_batch_put(struct ckpt_batch *b);
+
+/* fill.c: page data of private memory */
+int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
+		 struct ckpt_in *in);
 
 /* cow.c: mappings that share pages since a fork */
 int ckpt_cow_collect(struct ckpt_ctx *ctx, struct task_struct *task,

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Puts page data into the private memory of the current process. A page of
+ * ordinary size is filled before it is mapped: nothing is cleared only to be
+ * written over, and there is no fault for each. Whether memory has huge pages
+ * is decided by a fault, at the first page of each page table.
+ * Refuses: memory that is not private.
+ * Locks: mmap_lock for reading; never while the image is read.
+ */
+#include <linux/bvec.h>
+#include <linux/highmem.h>
+#include <linux/hugetlb.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+#include <linux/userfaultfd_k.h>
+
+#include "mm.h"
+#include "../ksym.h"
+
+/* pages that are read together */
+#define CKPT_FILL_MAX	64
+
+struct ckpt_fill {
+	struct page *pages[CKPT_FILL_MAX];	/* NULL: mapped, or none */
+	struct bio_vec bvec[CKPT_FILL_MAX];
+	unsigned int n;
+};
+
+enum ckpt_fill_how {
+	CKPT_FILL_FAULT,	/* as the kernel does it */
+	CKPT_FILL_FIRST,	/* one page like that, then ask again */
+	CKPT_FILL_MAP,		/* there is a page table to put pages in */
+};
+
+/* memory that cannot be written by its owner is written by force, page by page */
+static int ckpt_fill_forced(struct ckpt_ctx *ctx, struct ckpt_in *in,
+			    unsigned long addr, unsigned long len)
+{
+	void *buf = (void *)__get_free_page(GFP_KERNEL);
+	int err = buf ? 0 : -ENOMEM;
+
+	while (len && !err) {
+		err = ckpt_read_kernel(ctx, buf, PAGE_SIZE);
+		if (err)
+			break;
+		if (access_process_vm(current, addr, buf, PAGE_SIZE,
+				      FOLL_WRITE | FOLL_FORCE) != PAGE_SIZE)
+			err = ckpt_bad(ctx, in, "a page is not in memory that can be filled");
+		addr += PAGE_SIZE;
+		len -= PAGE_SIZE;
+	}
+	free_page((unsigned long)buf);
+	return err;
+}
+
+/* The table that maps an address; NULL if there is none, or a huge page. */
+static pmd_t *ckpt_fill_pmd(struct mm_struct *mm, unsigned long addr, bool *huge)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd, val;
+
+	*huge = false;
+	if (pgd_none(*pgd) || pgd_bad(*pgd))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d) || p4d_bad(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	if (pud_none(*pud) || pud_bad(*pud))
+		return NULL;
+	pmd = pmd_offset(pud, addr);
+	val = READ_ONCE(*pmd);
+	if (pmd_none(val))
+		return NULL;
+	*huge = !pmd_present(val) || pmd_trans_huge(val) || pmd_bad(val);
+	return *huge ? NULL : pmd;
+}
+
+/* The memory was checked before the lock was given up: somebody may have changed it from outside. */
+static struct vm_area_struct *ckpt_fill_vma(unsigned long addr, unsigned long end)
+{
+	struct vm_area_struct *vma = vma_lookup(current->mm, addr);
+
+	if (!vma || vma->vm_end < end || !vma_is_anonymous(vma) || userfaultfd_armed(vma) ||
+	    !vma->anon_vma || vma->vm_flags & CKPT_VM_NOFILL || !(vma->vm_flags & VM_WRITE))
+		return NULL;
+	return vma;
+}
+
+static int ckpt_fill_charge(struct page *page)
+{
+#ifdef CONFIG_MEMCG
+	if (!mem_cgroup_disabled())
+		return K(__mem_cgroup_charge)(page_folio(page), current->mm, GFP_KERNEL);
+#endif
+	return 0;
+}
+
+static void ckpt_fill_put(struct ckpt_fill *b)
+{
+	while (b->n)
+		if (b->pages[--b->n])
+			put_page(b->pages[b->n]);
+}
+
+/* Finds out how, and allocates the pages that are to be mapped: by the policy of the memory, in its cgroup. */
+static enum ckpt_fill_how ckpt_fill_begin(struct ckpt_fill *b, unsigned long addr,
+					  unsigned long end)
+{
+	enum ckpt_fill_how how = CKPT_FILL_FAULT;
+	struct vm_area_struct *vma;
+	struct page *page;
+	bool huge;
+
+	b->n = 0;
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	if (!vma || !vma_is_anonymous(vma))
+		goto out;
+	if (!ckpt_fill_pmd(current->mm, addr, &huge)) {
+		how = huge ? CKPT_FILL_FAULT : CKPT_FILL_FIRST;
+		goto out;
+	}
+	vma = ckpt_fill_vma(addr, end);
+	for (; vma && addr < end && b->n < CKPT_FILL_MAX; addr += PAGE_SIZE) {
+		page = alloc_page_vma(GFP_HIGHUSER_MOVABLE, vma, addr);
+		if (!page)
+			break;
+		b->pages[b->n] = page;
+		b->bvec[b->n].bv_page = page;
+		b->bvec[b->n].bv_offset = 0;
+		b->bvec[b->n++].bv_len = PAGE_SIZE;
+		if (ckpt_fill_charge(page)) {
+			put_page(b->pages[--b->n]);
+			break;
+		}
+	}
+	/* without memory the fault says so, and to whom it has to */
+	if (b->n)
+		how = CKPT_FILL_MAP;
+out:
+	mmap_read_unlock(current->mm);
+	return how;
+}
+
+/* Maps the pages that have been read. One whose place is taken is copied there. */
+static int ckpt_fill_map(struct ckpt_ctx *ctx, struct ckpt_fill *b, unsigned long addr)
+{
+	unsigned long len = b->n * PAGE_SIZE, left;
+	struct vm_area_struct *vma;
+	pmd_t *pmd = NULL;
+	unsigned int i;
+	void *data;
+	bool huge;
+
+	mmap_read_lock(current->mm);
+	vma = ckpt_fill_vma(addr, addr + len);
+	if (vma)
+		pmd = ckpt_fill_pmd(current->mm, addr, &huge);
+	for (i = 0; pmd && i < b->n; i++) {
+		__SetPageUptodate(b->pages[i]);
+		/* the mapping takes over the reference */
+		if (!ckpt_install_page(pmd, vma, addr + i * PAGE_SIZE, b->pages[i]))
+			b->pages[i] = NULL;
+	}
+	mmap_read_unlock(current->mm);
+	for (i = 0; i < b->n; i++) {
+		if (!b->pages[i])
+			continue;
+		data = kmap_local_page(b->pages[i]);
+		left = copy_to_user((void __user *)(addr + i * PAGE_SIZE), data, PAGE_SIZE);
+		kunmap_local(data);
+		if (left)
+			return ckpt_err(ctx, -EFAULT, "cannot put a page at 0x%lx in place",
+					addr + i * PAGE_SIZE);
+	}
+	return 0;
+}
+
+/* fills memory that its owner may write */
+static int ckpt_fill_range(struct ckpt_ctx *ctx, struct ckpt_fill *b,
+			   unsigned long addr, unsigned long end)
+{
+	enum ckpt_fill_how how;
+	struct iov_iter iter;
+	unsigned long stop;
+	int err = 0;
+
+	for (; addr < end && !err; addr = stop) {
+		stop = min(end, round_down(addr, PMD_SIZE) + PMD_SIZE);
+		how = ckpt_fill_begin(b, addr, stop);
+		if (how == CKPT_FILL_MAP) {
+			stop = addr + b->n * PAGE_SIZE;
+			iov_iter_bvec(&iter, READ, b->bvec, b->n, stop - addr);
+			err = ckpt_read_iter(ctx, &iter);
+			if (!err)
+				err = ckpt_fill_map(ctx, b, addr);
+			ckpt_fill_put(b);
+			continue;
+		}
+		if (how == CKPT_FILL_FIRST)
+			stop = addr + PAGE_SIZE;
+		err = ckpt_read_user(ctx, (void __user *)addr, stop - addr);
+	}
+	return err;
+}
+
+/**
+ * ckpt_mm_fill() - fill the current address space with a batch of pages
+ * @ctx: the restart; the current task has the turn
+ * @joined: the current process
+ * @in: the PAGES record
+ *
+ * Only private mappings take page data: a page for anything else is an error.
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
+		 struct ckpt_in *in)
+{
+	const struct ckpt_pages *p = (const void *)in->fixed;
+	const struct ckpt_run *runs = (const void *)in->var;
+	unsigned long addr, end, stop, flags, size;
+	struct vm_area_struct *vma;
+	struct ckpt_fill *b;
+	u32 i;
+	int err;
+
+	b = kmalloc(sizeof(*b), GFP_KERNEL);
+	if (!b)
+		return -ENOMEM;
+	err = ckpt_pages_check(ctx, in, TASK_SIZE_MAX);
+	for (i = 0; !err && i < le32_to_cpu(p->nruns); i++) {
+		addr = le64_to_cpu(runs[i].start);
+		end = addr + le32_to_cpu(runs[i].npages) * PAGE_SIZE;
+		while (addr < end && !err) {
+			mmap_read_lock(current->mm);
+			vma = find_vma(current->mm, addr);
+			if (!vma || vma->vm_start > addr ||
+			    vma->vm_flags & CKPT_VM_NOFILL) {
+				mmap_read_unlock(current->mm);
+				err = ckpt_bad(ctx, in, "a page is outside of private memory");
+				break;
+			}
+			stop = min(end, vma->vm_end);
+			flags = vma->vm_flags;
+			size = vma_kernel_pagesize(vma);
+			mmap_read_unlock(current->mm);
+			if (flags & VM_WRITE)
+				err = ckpt_fill_range(ctx, b, addr, stop);
+			else if (flags & VM_HUGETLB)
+				err = ckpt_bad(ctx, in, "a page is in memory that cannot be filled");
+			else
+				err = ckpt_fill_forced(ctx, in, addr, stop - addr);
+			if (err == -EFAULT && flags & VM_HUGETLB)
+				err = ckpt_huge_fault(ctx, in, size);
+			addr = stop;
+		}
+	}
+	kfree(b);
+	return err;
+}
