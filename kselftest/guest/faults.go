@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -46,6 +47,7 @@ func faultsMain(args []string) int {
 	if *file != "" {
 		f.good, err = os.ReadFile(*file)
 	}
+	settle()
 	failed, good, n := 0, 0, 1
 	for ; err == nil && good < calm && n <= *limit; n += *step {
 		watchdog := time.AfterFunc(120*time.Second, func() {
@@ -77,6 +79,19 @@ func faultsMain(args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// settle lets the runtime map all that it is going to need: its own allocations are on the same thread, and it does not
+// survive one that fails.
+func settle() {
+	runtime.MemProfileRate = 0
+	ballast := make([]byte, 128<<20)
+	for i := 0; i < len(ballast); i += 4096 {
+		ballast[i] = 1
+	}
+	runtime.KeepAlive(ballast)
+	ballast = nil
+	runtime.GC()
 }
 
 func hasErrno(err error) bool {
@@ -231,7 +246,7 @@ func (e *env) faults(step, limit int) error {
 		ws, err := p.wait(e.limit)
 		text, _ := os.ReadFile(out)
 		if err != nil || ws != 0 {
-			return fmt.Errorf("%v: %v, %s\n%s", args, err, status(ws), tail(string(text), 80))
+			return fmt.Errorf("%v: %v, %s\n%s", args, err, status(ws), headTail(string(text), 40))
 		}
 		comment("", strings.TrimSpace(string(text)))
 		return nil

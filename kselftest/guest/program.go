@@ -364,6 +364,15 @@ func tail(s string, n int) string {
 	return strings.Join(l[max(0, len(l)-n):], "\n")
 }
 
+// headTail is the beginning and the end of a long text, n lines of each: a crash says at first why.
+func headTail(s string, n int) string {
+	l := lines([]byte(s))
+	if len(l) > 2*n {
+		l = append(append(l[:n:n], "..."), l[len(l)-n:]...)
+	}
+	return strings.Join(l, "\n")
+}
+
 // stats are what "crctl --stats" writes, as far as anybody here looks at it.
 type stats struct {
 	FrozenNS int64 `json:"frozen_ns"`
