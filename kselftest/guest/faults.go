@@ -225,11 +225,11 @@ func (f *faulter) arm(pid, n int) error {
 
 // faults runs the workers; the kernel must have been built for it.
 func (e *env) faults(step, limit int) error {
-	for _, dir := range []string{"failslab", "fail_page_alloc"} {
+	for _, dir := range []string{"failslab", "fail_page_alloc", "fail_usercopy", "fail_futex"} {
 		for name, value := range map[string]string{"ignore-gfp-wait": "N", "verbose": "0", "min-order": "0", "ignore-gfp-highmem": "N"} {
 			file := "/sys/kernel/debug/" + dir + "/" + name
 			if _, err := os.Stat(file); err != nil {
-				continue // each of the two has its own settings
+				continue // each has its own settings
 			}
 			if err := os.WriteFile(file, []byte(value), 0); err != nil {
 				return err

@@ -180,8 +180,9 @@ func (r *run) cmdline() []string {
 	if r.o.slubDebug && r.o.suite != "bench" && r.o.suite != "demo" && !r.o.debug() {
 		c = append(c, "slub_debug=FZP")
 	}
-	// QEMU's TSC is the host's, so it is as steady; else the clock is the HPET, and each look at it leaves the guest's code.
-	if r.o.suite == "bench" {
+	// QEMU's TSC is the host's, so it is as steady; else the clock is the HPET, and each look at it leaves the guest's code,
+	// or is even a system call, which Go does not survive when it is the one that is made to fail.
+	if r.o.suite == "bench" || r.o.debug() {
 		c = append(c, "tsc=reliable")
 	}
 	if r.o.debug() {
