@@ -18,7 +18,11 @@ cat >main.c <<-END
 		return 0;
 	}
 END
-printf 'CFLAGS = -O1\nprog: main.o f1.o f2.o f3.o f4.o f5.o\n\t$(CC) -o $@ $^\n' >Makefile
+cat >Makefile <<'END'
+CFLAGS = -O1
+prog: main.o f1.o f2.o f3.o f4.o f5.o
+	$(CC) -o $@ $^
+END
 i=0
 while :; do
 	i=$((i + 1))
