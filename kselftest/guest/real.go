@@ -32,6 +32,7 @@ var realPrograms = []realProgram{
 	{"python3-pty", []string{"python3", job.Demo + "/spawn.py", "bash", job.Demo + "/counter.sh"}, "pty.spawn in python3", false},
 	{"bash-terminal", []string{"python3", job.Demo + "/shell.py"}, "bash with job control on a terminal", false},
 	{"go", []string{job.Payload + "/bin/goprog"}, "Go: goroutines, timers, GC, TCP", false},
+	{"jobs", []string{"bash", job.Demo + "/jobs.sh"}, "pipelines and jobs in bash", true},
 	{"pool", []string{"python3", job.Demo + "/pool.py"}, "python3 multiprocessing", false},
 	{"goexec", []string{job.Payload + "/bin/goexec"}, "Go: os/exec, pipes", false},
 	{"make", []string{"bash", job.Demo + "/make.sh"}, "make -j4 compiling C", true},
