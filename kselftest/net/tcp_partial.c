@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A thread that waits in sendmsg() for room in a TCP connection: nobody can tell how much of it is done. */
+/* A thread that waits in sendmmsg() for room in a TCP connection: nobody can tell how much of it is done. */
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -16,10 +16,11 @@ static ssize_t sent;
 static void *sender(void *arg)
 {
 	struct iovec iov = { data, SIZE };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct mmsghdr msg = { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } };
 
 	ckpt_ready();
-	sent = sendmsg(c, &msg, 0);
+	if (sendmmsg(c, &msg, 1, 0) == 1)
+		sent = msg.msg_len;
 	return arg;
 }
 
