@@ -85,11 +85,17 @@ func (e *env) spawn(out string, sys *syscall.SysProcAttr, argv ...string) (*proc
 	return start(command{argv: argv, files: []*os.File{null, f, f}, sys: sys})
 }
 
-// stacked tells whether some thread of a process is inside a kernel function.
+// stacked tells whether some thread of a process sleeps in a kernel function, and in none that this calls.
 func stacked(pid int, function string) bool {
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stack", pid))
-	for _, t := range threads {
-		if text, err := os.ReadFile(t); err == nil && strings.Contains(string(text), function) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	for _, d := range threads {
+		text, err := os.ReadFile(d + "/stack")
+		top, _, _ := strings.Cut(string(text), "\n")
+		if err != nil || !strings.Contains(top, function) {
+			continue
+		}
+		// One that runs is only passing.
+		if t, err := readTask(d); err == nil && t.state != 'R' {
 			return true
 		}
 	}
