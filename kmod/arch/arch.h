@@ -6,6 +6,8 @@
 #ifndef _CKPT_ARCH_H
 #define _CKPT_ARCH_H
 
+#include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/sched.h>
 
 struct ckpt_ctx;
@@ -62,6 +64,12 @@ void ckpt_arch_header(struct ckpt_header *h);
 long ckpt_arch_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
 		       unsigned long a2, unsigned long a3, unsigned long a4,
 		       unsigned long a5);
+
+/* memory for its arguments, to be given to vm_munmap(); zeros; an address, or a negative errno as such */
+static inline unsigned long ckpt_user_mem(unsigned long size)
+{
+	return vm_mmap(NULL, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+}
 
 /* the vDSO: where it is, and at restart putting it back there */
 unsigned long ckpt_arch_vdso(struct mm_struct *mm);

@@ -108,7 +108,7 @@ static pid_t ckpt_watch_signals(struct ckpt_ctx *ctx, struct ckpt_watch *w)
 static void ckpt_epoll_get_params(struct file *file, struct ckpt_file_epoll *rec)
 {
 #ifdef EPIOCGPARAMS
-	unsigned long page = ckpt_user_page();
+	unsigned long page = ckpt_user_mem(PAGE_SIZE);
 	struct epoll_params p = {};
 
 	if (IS_ERR_VALUE(page))
@@ -215,7 +215,7 @@ static int ckpt_epoll_set_params(struct file *file, const struct ckpt_file_epoll
 	if (!rec->busy_poll_usecs && !rec->busy_poll_budget && !rec->prefer_busy_poll)
 		return 0;
 #ifdef EPIOCSPARAMS
-	page = ckpt_user_page();
+	page = ckpt_user_mem(PAGE_SIZE);
 	if (IS_ERR_VALUE(page))
 		return page;
 	err = copy_to_user((void __user *)page, &p, sizeof(p)) ? -EFAULT :

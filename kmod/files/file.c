@@ -300,19 +300,6 @@ static int ckpt_file_late(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	return err;
 }
 
-/**
- * ckpt_user_page() - memory for the arguments of a system call
- *
- * The caller unmaps it; it is in the address space of the current process.
- *
- * Return: the address of a page, or a negative errno as such.
- */
-unsigned long ckpt_user_page(void)
-{
-	return vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
-}
-
 struct ckpt_fput {
 	struct work_struct work;
 	struct file *file;

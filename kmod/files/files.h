@@ -14,7 +14,6 @@ int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 		     struct ckpt_file *f);
 int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
 struct file *ckpt_file_take(long fd);
-unsigned long ckpt_user_page(void);
 void ckpt_fput_now(struct file *file);
 
 /* outside.c: what other processes have, too */

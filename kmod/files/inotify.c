@@ -373,7 +373,7 @@ static int ckpt_inotify_late(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 
 	if (rt->left)
 		return ckpt_err(ctx, -EBADMSG, "object %u: watches are missing", obj->objref);
-	page = ckpt_user_page();
+	page = ckpt_user_mem(PAGE_SIZE);
 	if (IS_ERR_VALUE(page))
 		return page;
 	fd = get_unused_fd_flags(O_CLOEXEC);

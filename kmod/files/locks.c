@@ -181,7 +181,7 @@ static int ckpt_locks_take(struct ckpt_ctx *ctx, struct ckpt_in *in, int fd)
 	if (le32_to_cpu(rec->entry_size) != sizeof(*l) || n > CKPT_LOCKS_MAX ||
 	    in->var_len != n * sizeof(*l))
 		return ckpt_bad(ctx, in, "the number of locks is out of range");
-	page = ckpt_user_page();
+	page = ckpt_user_mem(PAGE_SIZE);
 	if (IS_ERR_VALUE(page))
 		return page;
 	for (i = 0; !err && i < n; i++, l++) {

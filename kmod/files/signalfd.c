@@ -44,7 +44,7 @@ static struct file *ckpt_signalfd_restart(struct ckpt_ctx *ctx, struct ckpt_in *
 	unsigned long page;
 	struct file *file;
 
-	page = ckpt_user_page();
+	page = ckpt_user_mem(PAGE_SIZE);
 	if (IS_ERR_VALUE(page))
 		return ERR_PTR(page);
 	if (copy_to_user((void __user *)page, &mask, sizeof(mask)))

@@ -119,7 +119,7 @@ static struct file *ckpt_timerfd_restart(struct ckpt_ctx *ctx, struct ckpt_in *i
 		ckpt_bad(ctx, in, "the times or flags of a timerfd are out of range");
 		return ERR_PTR(-EBADMSG);
 	}
-	page = ckpt_user_page();
+	page = ckpt_user_mem(PAGE_SIZE);
 	if (IS_ERR_VALUE(page))
 		return ERR_PTR(page);
 	file = ckpt_timerfd_make(ctx, in, page);

@@ -272,7 +272,7 @@ struct ckpt_mqueue_rt {
 /* a system call with the name, and limits, in memory of the caller's */
 static long ckpt_mqueue_call(const char *name, int flags, const struct ckpt_ipc_mq *rec)
 {
-	unsigned long page = ckpt_user_page(), at;
+	unsigned long page = ckpt_user_mem(PAGE_SIZE), at;
 	struct mq_attr attr = {};
 	long err = -EFAULT;
 
@@ -404,7 +404,7 @@ static int ckpt_mqueue_message(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struc
 	rt->n++;
 	if (!rt->made)
 		return 0;
-	mem = vm_mmap(NULL, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	mem = ckpt_user_mem(size);
 	if (IS_ERR_VALUE(mem))
 		return mem;
 	fd = get_unused_fd_flags(O_CLOEXEC);

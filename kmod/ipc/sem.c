@@ -299,7 +299,7 @@ void ckpt_sem_undo(struct ckpt_ctx *ctx)
 
 static int ckpt_sem_ops(const struct ckpt_sem_undo *rec, struct sembuf *ops, unsigned int n)
 {
-	unsigned long page = ckpt_scratch();
+	unsigned long page = ckpt_user_mem(PAGE_SIZE);
 	long err = -EFAULT;
 
 	if (IS_ERR_VALUE(page))

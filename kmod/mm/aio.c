@@ -313,7 +313,7 @@ static int ckpt_aio_make(struct ckpt_ctx *ctx, struct ckpt_in *in, struct ckpt_m
 	unsigned long page, base;
 	long err;
 
-	page = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	page = ckpt_user_mem(PAGE_SIZE);
 	if (IS_ERR_VALUE(page))
 		return page;
 	err = ckpt_aio_setup(page, le32_to_cpu(rec->max_reqs), k);

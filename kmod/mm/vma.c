@@ -276,8 +276,7 @@ static int ckpt_vma_extra(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	int err = 0;
 
 	if (in->var_len) {
-		page = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+		page = ckpt_user_mem(PAGE_SIZE);
 		if (IS_ERR_VALUE(page))
 			return page;
 		/* the name ends with a NUL, since the page is new */

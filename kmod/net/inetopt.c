@@ -11,6 +11,7 @@
 #include <net/tcp_states.h>
 
 #include "net.h"
+#include "../arch/arch.h"
 #include "../files/files.h"
 
 #define CKPT_OPT_MAX	(sizeof(((struct ckpt_inet_opt *)0)->value))
@@ -106,7 +107,7 @@ int ckpt_inet_options(struct socket *sock, struct ckpt_inet_opt *opts, u32 *back
 	err = sock_create_kern(sock_net(sk), sk->sk_family, sk->sk_type, sk->sk_protocol, &fresh);
 	if (err)
 		return err;
-	page = ckpt_user_page();
+	page = ckpt_user_mem(PAGE_SIZE);
 	if (IS_ERR_VALUE(page)) {
 		sock_release(fresh);
 		return page;

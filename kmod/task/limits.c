@@ -89,7 +89,7 @@ int ckpt_rlimits_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *
 			continue;
 		lim.rlim_cur = current->signal->rlim[i].rlim_cur;
 		if (!page) {
-			page = ckpt_scratch();
+			page = ckpt_user_mem(PAGE_SIZE);
 			if (IS_ERR_VALUE(page))
 				return page;
 		}

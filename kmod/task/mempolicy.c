@@ -70,8 +70,7 @@ int ckpt_mempolicy_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in
 		return ckpt_bad(ctx, in, "the size of its node mask is out of range");
 	if (mode >= MPOL_MAX || flags & ~MPOL_MODE_FLAGS)
 		return ckpt_bad(ctx, in, "a memory policy that this kernel does not know");
-	page = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	page = ckpt_user_mem(PAGE_SIZE);
 	if (IS_ERR_VALUE(page))
 		return page;
 	for (i = 0; i < in->var_len; i++)

@@ -116,8 +116,7 @@ static struct ckpt_filters *ckpt_filters_get(struct ckpt_ctx *ctx, struct task_s
 	all = kvzalloc(sizeof(*all), GFP_KERNEL);
 	if (!all)
 		return ERR_PTR(-ENOMEM);
-	page = vm_mmap(NULL, 0, CKPT_SCRATCH, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	page = ckpt_user_mem(CKPT_SCRATCH);
 	if (IS_ERR_VALUE(page)) {
 		kvfree(all);
 		return ERR_PTR(page);
@@ -320,8 +319,7 @@ int ckpt_seccomp_install(struct ckpt_ctx *ctx, struct ckpt_in *in, u32 ref, u32 
 		return ckpt_bad(ctx, in, "it has more filters than there are");
 	if (from == to)
 		return 0;
-	page = vm_mmap(NULL, 0, CKPT_SCRATCH, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	page = ckpt_user_mem(CKPT_SCRATCH);
 	if (IS_ERR_VALUE(page))
 		return page;
 	for (i = 0; i < to && !err; i++, at += len) {

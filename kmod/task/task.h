@@ -80,7 +80,6 @@ int ckpt_rusage_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *i
 
 #define CKPT_CPU_MAX	(1000000000000000000ULL)
 bool ckpt_cpu_time(struct ckpt_rt *rt, u64 ns);
-unsigned long ckpt_scratch(void);
 /* seccomp.c: filters of system calls */
 int ckpt_seccomp_collect(struct ckpt_ctx *ctx, struct task_struct *task);
 int ckpt_seccomp_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);

@@ -200,17 +200,6 @@ static u64 ckpt_ns(__le64 ns)
 	return min_t(u64, le64_to_cpu(ns), S64_MAX / 4);
 }
 
-/**
- * ckpt_scratch() - a page of the program for arguments of system calls
- *
- * Return: its address, to be given to vm_munmap(), or a negative errno.
- */
-unsigned long ckpt_scratch(void)
-{
-	return vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
-}
-
 static int ckpt_itimer_set(unsigned long page, int which, __le64 left, __le64 interval)
 {
 	struct __kernel_old_itimerval v;
@@ -247,7 +236,7 @@ int ckpt_timers_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *i
 	}
 	if (!rec->real_left_ns && !rec->virt_left_ns && !rec->prof_left_ns)
 		return 0;
-	page = ckpt_scratch();
+	page = ckpt_user_mem(PAGE_SIZE);
 	if (IS_ERR_VALUE(page))
 		return page;
 	err = ckpt_itimer_set(page, ITIMER_REAL, rec->real_left_ns, rec->real_interval_ns);
@@ -424,7 +413,7 @@ static int ckpt_posix_timer_make(struct ckpt_ctx *ctx, struct ckpt_in *in, unsig
 
 int ckpt_posix_timer_late(struct ckpt_ctx *ctx, struct ckpt_rt *rt, struct ckpt_in *in)
 {
-	unsigned long page = ckpt_scratch();
+	unsigned long page = ckpt_user_mem(PAGE_SIZE);
 	int err;
 
 	if (IS_ERR_VALUE(page))
