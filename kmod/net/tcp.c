@@ -399,7 +399,7 @@ int ckpt_tcp_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 
 	if (ckpt_tcp_partial(ctx, obj, sk))
 		return ckpt_tcp_refuse(ctx, obj,
-				       "is used by a thread that may have moved a part of what it is to move: in writev, sendmsg, sendfile or splice, or with MSG_WAITALL or SO_RCVLOWAT; try again");
+				       "is used by a thread that may have moved a part of what it is to move: in sendmmsg, or with MSG_WAITALL or SO_RCVLOWAT; try again");
 	/* a connection with itself has been refused */
 	other = ckpt_tcp_other(sk);
 	err = other == sk ? 0 : ckpt_tcp_save_both(ctx, obj, sk, other);

@@ -37,6 +37,8 @@ static const struct ckpt_rest_call {
 	{ __NR_sendto, __NR_sendto, CKPT_BUFFER },
 	{ __NR_recvfrom, __NR_recvfrom, CKPT_BUFFER },
 	{ __NR_writev, __NR_write, CKPT_IOVECS },
+	/* which sleeps only where there is no position */
+	{ __NR_pwritev2, __NR_write, CKPT_IOVECS },
 	{ __NR_sendmsg, __NR_sendto, CKPT_MSGHDR },
 };
 

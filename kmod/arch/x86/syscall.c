@@ -43,7 +43,7 @@ static const struct ckpt_call {
 	u8 arg;
 } ckpt_calls[] = {
 	{ __NR_read }, { __NR_readv }, { __NR_pread64 }, { __NR_preadv }, { __NR_preadv2 },
-	{ __NR_pwritev }, { __NR_pwritev2 },
+	{ __NR_pwritev },
 	{ __NR_copy_file_range }, { __NR_getrandom },
 	{ __NR_accept }, { __NR_accept4 }, { __NR_connect },
 	{ __NR_recvmsg }, { __NR_recvmmsg, CKPT_TIMEOUT_TS, 4 },
@@ -94,7 +94,6 @@ int ckpt_arch_partial_fd(struct task_struct *task, bool lowat)
 	const struct pt_regs *regs = task_pt_regs(task);
 
 	switch (ckpt_arch_syscall_nr(task)) {
-	case __NR_pwritev2:
 	case __NR_sendmmsg:
 		return regs->di;
 	case __NR_recvmsg:
