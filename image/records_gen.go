@@ -904,6 +904,9 @@ const (
 	SyscallCPUNanosleep   = 6
 	SyscallAlarmNanosleep = 7
 	SyscallVfork          = 8 // until the child with the tid arg[0] runs a program
+	FutexShared           = 0x1
+	FutexClockrt          = 0x2 // the timeout is of CLOCK_REALTIME
+	FutexHasTimeout       = 0x4
 	MMTHPDisable          = 0x1
 	MMKSM                 = 0x2 // PR_SET_MEMORY_MERGE
 	MMMDWE                = 0x4 // PR_SET_MDWE

@@ -214,6 +214,19 @@ typedef struct file_lease ckpt_lease_t;
 #define CKPT_SEMADJ	short semadj[]
 #endif
 
+/* how a futex wait that begins again was called (kernel/futex/futex.h) */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define CKPT_FLAGS_SIZE_32	0
+#define CKPT_FLAGS_SHARED	0x01
+#define CKPT_FLAGS_CLOCKRT	0x02
+#define CKPT_FLAGS_HAS_TIMEOUT	0x04
+#else
+#define CKPT_FLAGS_SIZE_32	0x02
+#define CKPT_FLAGS_SHARED	0x10
+#define CKPT_FLAGS_CLOCKRT	0x20
+#define CKPT_FLAGS_HAS_TIMEOUT	0x40
+#endif
+
 /* where in its file a page of hugetlbfs is */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 #define ckpt_huge_pos(folio, h)	((loff_t)(folio)->index << huge_page_shift(h))

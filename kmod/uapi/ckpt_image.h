@@ -380,6 +380,11 @@ struct ckpt_syscall {
 #define CKPT_SYSCALL_ALARM_NANOSLEEP 7
 #define CKPT_SYSCALL_VFORK	8	/* until the child with the tid arg[0] runs a program */
 
+/* arg[2] of CKPT_SYSCALL_FUTEX */
+#define CKPT_FUTEX_SHARED	0x1
+#define CKPT_FUTEX_CLOCKRT	0x2	/* the timeout is of CLOCK_REALTIME */
+#define CKPT_FUTEX_HAS_TIMEOUT	0x4
+
 /* variable: node mask */
 struct ckpt_mempolicy {
 	__le32 mode;		/* MPOL_* */

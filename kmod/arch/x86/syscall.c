@@ -126,6 +126,41 @@ static u64 ckpt_left(u64 expires, clockid_t clock)
 	return expires > now ? expires - now : 0;
 }
 
+/* the kernel's flags of a futex wait differ by version, those of the image do not */
+static const struct {
+	u32 flag;
+	u32 how;
+} ckpt_futex_flags[] = {
+	{ CKPT_FLAGS_SHARED, CKPT_FUTEX_SHARED },
+	{ CKPT_FLAGS_CLOCKRT, CKPT_FUTEX_CLOCKRT },
+	{ CKPT_FLAGS_HAS_TIMEOUT, CKPT_FUTEX_HAS_TIMEOUT },
+};
+
+static u64 ckpt_futex_to_image(u32 flags)
+{
+	u64 how = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_futex_flags); i++)
+		if (flags & ckpt_futex_flags[i].flag)
+			how |= ckpt_futex_flags[i].how;
+	return how;
+}
+
+/* false if there are others */
+static bool ckpt_futex_from_image(u64 how, u32 *flags)
+{
+	int i;
+
+	*flags = CKPT_FLAGS_SIZE_32;
+	for (i = 0; i < ARRAY_SIZE(ckpt_futex_flags); i++) {
+		if (how & ckpt_futex_flags[i].how)
+			*flags |= ckpt_futex_flags[i].flag;
+		how &= ~(u64)ckpt_futex_flags[i].how;
+	}
+	return !how;
+}
+
 static int ckpt_checkpoint_block(struct ckpt_ctx *ctx, struct task_struct *task,
 				 struct ckpt_syscall *s)
 {
@@ -162,10 +197,10 @@ static int ckpt_checkpoint_block(struct ckpt_ctx *ctx, struct task_struct *task,
 		s->how = cpu_to_le32(CKPT_SYSCALL_FUTEX);
 		s->arg[0] = cpu_to_le64((unsigned long)rb->futex.uaddr);
 		s->arg[1] = cpu_to_le64(rb->futex.val);
-		s->arg[2] = cpu_to_le64(rb->futex.flags);
+		s->arg[2] = cpu_to_le64(ckpt_futex_to_image(rb->futex.flags));
 		s->arg[3] = cpu_to_le64(rb->futex.bitset);
 		s->left_ns = cpu_to_le64(ckpt_left(rb->futex.time,
-						   rb->futex.flags & 0x02 ?
+						   rb->futex.flags & CKPT_FLAGS_CLOCKRT ?
 						   CLOCK_REALTIME : CLOCK_MONOTONIC));
 	} else {
 		return ckpt_refuse(ctx, task, "restart-block",
@@ -369,15 +404,14 @@ int ckpt_arch_restart_syscall(struct ckpt_ctx *ctx, struct ckpt_in *in,
 		rb->fn = (void *)KD(do_restart_poll);
 		return 0;
 	case CKPT_SYSCALL_FUTEX:
-		/* FLAGS_SHARED, FLAGS_CLOCKRT and FLAGS_HAS_TIMEOUT */
-		if (le64_to_cpu(s->arg[2]) & ~0x7ULL || !(u32)le64_to_cpu(s->arg[3]))
+		if (!ckpt_futex_from_image(le64_to_cpu(s->arg[2]), &rb->futex.flags) ||
+		    !(u32)le64_to_cpu(s->arg[3]))
 			return ckpt_bad(ctx, in, "futex flags are out of range");
 		rb->futex.uaddr = (void __user *)le64_to_cpu(s->arg[0]);
 		rb->futex.val = le64_to_cpu(s->arg[1]);
-		rb->futex.flags = le64_to_cpu(s->arg[2]);
 		rb->futex.bitset = le64_to_cpu(s->arg[3]);
 		rb->futex.time = ckpt_expires(left == ~0ULL ? S64_MAX / 4 : left,
-					      rb->futex.flags & 0x02 ?
+					      rb->futex.flags & CKPT_FLAGS_CLOCKRT ?
 					      CLOCK_REALTIME : CLOCK_MONOTONIC);
 		rb->fn = (void *)KD(futex_wait_restart);
 		return 0;

@@ -62,6 +62,17 @@ static long do_futex(void)
 
 	return n == -1 && errno == ETIMEDOUT ? 0 : n ? n : -2;
 }
+static long do_futex_realtime(void)
+{
+	struct timespec t;
+	long n;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += SLEEP;
+	n = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME,
+		    1, &t, NULL, FUTEX_BITSET_MATCH_ANY);
+	return n == -1 && errno == ETIMEDOUT ? 0 : n ? n : -2;
+}
 static long do_sigtimedwait(void)
 {
 	sigset_t set;
@@ -79,7 +90,7 @@ static const struct {
 } calls[] = {
 	{ "nanosleep", do_nanosleep }, { "clock_nanosleep", do_clock_nanosleep },
 	{ "poll", do_poll }, { "ppoll", do_ppoll }, { "select", do_select },
-	{ "futex", do_futex }, { "sigtimedwait", do_sigtimedwait },
+	{ "futex", do_futex }, { "futex realtime", do_futex_realtime }, { "sigtimedwait", do_sigtimedwait },
 };
 #define N (sizeof(calls) / sizeof(*calls))
 
