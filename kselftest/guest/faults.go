@@ -258,10 +258,7 @@ func (e *env) faults(step, limit int) error {
 	if err := worker("-who", "checkpoint", "-pid", fmt.Sprint(s.proc.pid)); err != nil {
 		return err
 	}
-	if _, err := s.checkpoint("img", "--kill"); err != nil {
-		return err
-	}
-	if err := s.awaitDeath(); err != nil {
+	if err := s.saveAndKill("img"); err != nil {
 		return err
 	}
 	for _, who := range []string{"restart", "task"} {

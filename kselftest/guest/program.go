@@ -60,10 +60,8 @@ func (g *guest) program(p job.Program, mode string) []string {
 			err = s.cycle("img2")
 		}
 	case mode == job.Reboot:
-		if _, err = s.checkpoint("img", "--kill"); err == nil {
-			if err = s.awaitDeath(); err == nil {
-				return problem(s.remember())
-			}
+		if err = s.saveAndKill("img"); err == nil {
+			return problem(s.remember())
 		}
 	}
 	return s.finish(p, err)
@@ -203,14 +201,19 @@ func (s *subject) restart(img string) (stats, error) {
 
 // cycle is checkpoint --kill and restart.
 func (s *subject) cycle(img string) error {
-	if _, err := s.checkpoint(img, "--kill"); err != nil {
-		return err
-	}
-	if err := s.awaitDeath(); err != nil {
+	if err := s.saveAndKill(img); err != nil {
 		return err
 	}
 	_, err := s.restart(img)
 	return err
+}
+
+// saveAndKill takes a checkpoint that ends the subject, and waits until nothing is left of it.
+func (s *subject) saveAndKill(img string) error {
+	if _, err := s.checkpoint(img, "--kill"); err != nil {
+		return err
+	}
+	return s.awaitDeath()
 }
 
 // awaitDeath waits until a killed subject and all it started are gone.

@@ -62,10 +62,29 @@ func (e *env) want(code int, args ...string) (string, error) {
 	return out, err
 }
 
+// says runs crctl and requires an exit code and a word in the output.
+func (e *env) says(code int, word string, args ...string) error {
+	out, err := e.want(code, args...)
+	if err == nil && !strings.Contains(out, word) {
+		err = fmt.Errorf("crctl %s does not say %q:\n%s", strings.Join(args, " "), word, out)
+	}
+	return err
+}
+
 // subject starts a shell command to take checkpoints of, with its output in NAME/out.
 func (e *env) subject(name string, argv ...string) (*subject, error) {
 	s := &subject{g: e.g, dir: e.path(name), limit: e.limit}
 	return s, s.start(command{argv: argv})
+}
+
+// test starts a test program in folder NAME and waits until it is ready.
+func (e *env) test(name string, p job.Program, mode string) (*subject, error) {
+	s := &subject{g: e.g, dir: e.path(name), limit: e.limit}
+	err := s.startTest(p, mode)
+	if err == nil {
+		_, err = s.awaitReady()
+	}
+	return s, err
 }
 
 // listScenarios tells the runner on the host what there is.

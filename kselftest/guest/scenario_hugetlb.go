@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -23,10 +22,7 @@ var _ = register(scenario{name: "scenario/hugetlb", limit: 120 * time.Second, ru
 	if err := s.moves(); err != nil {
 		return err
 	}
-	if _, err := s.checkpoint("img", "--kill"); err != nil {
-		return err
-	}
-	if err := s.awaitDeath(); err != nil {
+	if err := s.saveAndKill("img"); err != nil {
 		return err
 	}
 	most := func(n int) error {
@@ -47,12 +43,8 @@ var _ = register(scenario{name: "scenario/hugetlb", limit: 120 * time.Second, ru
 		if err := most(c.n); err != nil {
 			return err
 		}
-		out, err := e.want(1, "restart", "-i", s.path("img"), "--detach")
-		if err != nil {
+		if err := e.says(1, c.word, "restart", "-i", s.path("img"), "--detach"); err != nil {
 			return fmt.Errorf("a pool of %d pages: %w", c.n, err)
-		}
-		if !strings.Contains(out, c.word) {
-			return fmt.Errorf("a pool of %d pages: the error does not say %q:\n%s", c.n, c.word, out)
 		}
 	}
 	if err := most(5); err != nil {

@@ -60,10 +60,7 @@ func (e *env) medleyImage(files ...*os.File) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.checkpoint("img", "--kill"); err != nil {
-		return nil, err
-	}
-	return s, s.awaitDeath()
+	return s, s.saveAndKill("img")
 }
 
 // fuzz runs a worker on an image; as root what is restarted does not reach user mode.
@@ -151,10 +148,7 @@ func (e *env) damagedTCP(cuts, fields, random int) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.checkpoint("img", "--kill"); err != nil {
-		return err
-	}
-	if err := s.awaitDeath(); err != nil {
+	if err := s.saveAndKill("img"); err != nil {
 		return err
 	}
 	for _, args := range [][]string{

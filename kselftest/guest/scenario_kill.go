@@ -123,12 +123,7 @@ func (e *env) quiet() error {
 
 // blocked starts the program whose threads sleep in all kinds of system calls.
 func (e *env) blocked(name string) (*subject, error) {
-	s := &subject{g: e.g, dir: e.path(name), limit: e.limit}
-	err := s.startTest(job.Program{Name: "task/blocked"}, job.Continue)
-	if err == nil {
-		_, err = s.awaitReady()
-	}
-	return s, err
+	return e.test(name, job.Program{Name: "task/blocked"}, job.Continue)
 }
 
 // unharmed lets the program end and returns what it complains about.
@@ -187,10 +182,7 @@ var _ = register(scenario{name: "scenario/kill-restart", limit: 60 * time.Second
 	if err != nil {
 		return err
 	}
-	if _, err := s.checkpoint("img", "--kill"); err != nil {
-		return err
-	}
-	if err := s.awaitDeath(); err != nil {
+	if err := s.saveAndKill("img"); err != nil {
 		return err
 	}
 	for _, phase := range restartPhases {
@@ -286,13 +278,8 @@ var _ = register(scenario{name: "scenario/kill-target", limit: 60 * time.Second,
 				return fmt.Errorf("%s, %v: crctl ended with %s\n%s", phase, sig, status(ws), o.words())
 			}
 			if sig == unix.SIGSTOP {
-				t, err := readTask(fmt.Sprintf("/proc/%d", s.proc.pid))
-				for i := 0; err == nil && t.state != 'T' && i < 200; i++ {
-					time.Sleep(10 * time.Millisecond)
-					t, err = readTask(fmt.Sprintf("/proc/%d", s.proc.pid))
-				}
-				if err != nil || t.state != 'T' {
-					return fmt.Errorf("%s: a stopped program is in state %c (%v)", phase, t.state, err)
+				if err := awaitState(fmt.Sprintf("/proc/%d", s.proc.pid), 'T', e.limit); err != nil {
+					return fmt.Errorf("%s: a stopped program: %w", phase, err)
 				}
 				unix.Kill(s.proc.pid, unix.SIGKILL)
 			}
@@ -359,21 +346,14 @@ var _ = register(scenario{name: "scenario/twice-at-once", limit: 60 * time.Secon
 		if err != nil {
 			return err
 		}
-		out, err := e.want(1, "checkpoint", "--pid", pid, "-o", e.path("img2"))
-		if err != nil {
-			return err
-		}
-		if !strings.Contains(out, "another checkpoint") {
-			return fmt.Errorf("%s: the second checkpoint says\n%s", phase, out)
+		if err := e.says(1, "another checkpoint", "checkpoint", "--pid", pid, "-o", e.path("img2")); err != nil {
+			return fmt.Errorf("%s: %w", phase, err)
 		}
 		if ws, err := o.end(e); err != nil || ws != 0 {
 			return fmt.Errorf("%s: the first checkpoint: %v %s\n%s", phase, err, status(ws), o.words())
 		}
 	}
-	if _, err := s.checkpoint("img", "--kill"); err != nil {
-		return err
-	}
-	if err := s.awaitDeath(); err != nil {
+	if err := s.saveAndKill("img"); err != nil {
 		return err
 	}
 	s.proc = &process{pid: s.proc.pid, exit: reap.expect(s.proc.pid)}
@@ -381,11 +361,7 @@ var _ = register(scenario{name: "scenario/twice-at-once", limit: 60 * time.Secon
 	if err != nil {
 		return err
 	}
-	out, err := e.want(3, "restart", "-i", s.path("img"), "--detach")
-	if err == nil && !strings.Contains(out, "pid "+pid) {
-		err = fmt.Errorf("the second restart says\n%s", out)
-	}
-	if err != nil {
+	if err := e.says(3, "pid "+pid, "restart", "-i", s.path("img"), "--detach"); err != nil {
 		return err
 	}
 	if ws, err := o.end(e); err != nil || ws != 0 {
@@ -409,11 +385,8 @@ func child(pid int) (int, error) {
 // A vfork child that does not run a program cannot be stopped without its parent: the checkpoint gives up in time, by
 // name.
 var _ = register(scenario{name: "scenario/timeout", limit: 30 * time.Second, run: func(e *env) error {
-	s := &subject{g: e.g, dir: e.path("vfork"), limit: e.limit}
-	if err := s.startTest(job.Program{Name: "task/vfork"}, job.Continue); err != nil {
-		return err
-	}
-	if _, err := s.awaitReady(); err != nil {
+	s, err := e.test("vfork", job.Program{Name: "task/vfork"}, job.Continue)
+	if err != nil {
 		return err
 	}
 	pid, err := child(s.proc.pid)
@@ -424,15 +397,12 @@ var _ = register(scenario{name: "scenario/timeout", limit: 30 * time.Second, run
 		return err
 	}
 	begin := time.Now()
-	out, err := e.want(1, "checkpoint", "--pid", fmt.Sprint(pid), "-o", e.path("img"), "--timeout", "1s")
+	err = e.says(1, "vfork", "checkpoint", "--pid", fmt.Sprint(pid), "-o", e.path("img"), "--timeout", "1s")
 	if err != nil {
 		return err
 	}
 	if took := time.Since(begin); took < time.Second || took > e.g.limit(5*time.Second) {
 		return fmt.Errorf("--timeout 1s took %v", took)
-	}
-	if !strings.Contains(out, "vfork") {
-		return fmt.Errorf("the reason is not told:\n%s", out)
 	}
 	if p := s.finish(job.Program{Name: "task/vfork"}, nil); len(p) > 0 {
 		return errors.New(strings.Join(p, "\n"))

@@ -19,11 +19,8 @@ import (
 var _ = register(scenario{name: "scenario/moment", limit: 120 * time.Second, run: func(e *env) error {
 	p := job.Program{Name: "mm/gen"}
 	for range 3 {
-		s := &subject{g: e.g, dir: e.path("gen"), limit: e.limit}
-		if err := s.startTest(p, job.Restart); err != nil {
-			return err
-		}
-		if _, err := s.awaitReady(); err != nil {
+		s, err := e.test("gen", p, job.Restart)
+		if err != nil {
 			return err
 		}
 		if _, err := s.checkpoint("img"); err != nil {
@@ -120,10 +117,7 @@ var _ = register(scenario{name: "scenario/stopped", limit: 120 * time.Second, ru
 		if text := string(out); text != "1..9\n" {
 			return fmt.Errorf("a stopped program said %q", text)
 		}
-		if _, err := s.checkpoint("again", "--kill"); err != nil {
-			return err
-		}
-		if err := s.awaitDeath(); err != nil {
+		if err := s.saveAndKill("again"); err != nil {
 			return err
 		}
 	}

@@ -22,10 +22,7 @@ var _ = register(scenario{name: "scenario/procns", run: func(e *env) error {
 	if _, err := s.awaitReady(); err != nil {
 		return err
 	}
-	if _, err := s.checkpoint("img", "--kill"); err != nil {
-		return err
-	}
-	if err := s.awaitDeath(); err != nil {
+	if err := s.saveAndKill("img"); err != nil {
 		return err
 	}
 	if err := os.WriteFile(s.path("go"), nil, 0o644); err != nil {

@@ -136,12 +136,8 @@ func (e *env) shellJob(how string) error {
 		return err
 	}
 	img := e.path(how + ".img")
-	text, err := e.want(3, "checkpoint", "--pid", fmt.Sprint(pid), "-o", img)
-	if err != nil {
+	if err := e.says(3, "--shell-job", "checkpoint", "--pid", fmt.Sprint(pid), "-o", img); err != nil {
 		return err
-	}
-	if !strings.Contains(text, "--shell-job") {
-		return fmt.Errorf("the refusal does not name --shell-job:\n%s", text)
 	}
 	if _, err := e.want(0, "checkpoint", "--pid", fmt.Sprint(pid), "-o", img, "--shell-job", "--kill"); err != nil {
 		return err
@@ -150,11 +146,8 @@ func (e *env) shellJob(how string) error {
 		return err
 	}
 	// Its session lives on, in which this crctl is not.
-	if text, err = e.want(3, "restart", "-i", img); err != nil {
+	if err := e.says(3, "--shell-job", "restart", "-i", img); err != nil {
 		return err
-	}
-	if !strings.Contains(text, "--shell-job") {
-		return fmt.Errorf("the refusal of the restart does not name --shell-job:\n%s", text)
 	}
 	if how == "foreground" {
 		// Back on the same terminal, without a word.

@@ -13,11 +13,8 @@ import (
 // on, and each image brings it back.
 var _ = register(scenario{name: "scenario/spawn", limit: 300 * time.Second, run: func(e *env) error {
 	p := job.Program{Name: "task/spawn"}
-	s := &subject{g: e.g, dir: e.path("spawn"), limit: e.limit}
-	if err := s.startTest(p, job.Restart); err != nil {
-		return err
-	}
-	if _, err := s.awaitReady(); err != nil {
+	s, err := e.test("spawn", p, job.Restart)
+	if err != nil {
 		return err
 	}
 	for i := range 30 {
@@ -27,13 +24,7 @@ var _ = register(scenario{name: "scenario/spawn", limit: 300 * time.Second, run:
 		if i%3 != 2 {
 			continue
 		}
-		if _, err := s.checkpoint("img", "--kill"); err != nil {
-			return fmt.Errorf("checkpoint %d: %w", i, err)
-		}
-		if err := s.awaitDeath(); err != nil {
-			return err
-		}
-		if _, err := s.restart("img"); err != nil {
+		if err := s.cycle("img"); err != nil {
 			return fmt.Errorf("checkpoint %d: %w", i, err)
 		}
 	}

@@ -28,10 +28,7 @@ var _ = register(scenario{name: "scenario/stale", limit: 120 * time.Second, run:
 	if err := s.moves(); err != nil {
 		return err
 	}
-	if _, err := s.checkpoint("img", "--kill"); err != nil {
-		return err
-	}
-	if err := s.awaitDeath(); err != nil {
+	if err := s.saveAndKill("img"); err != nil {
 		return err
 	}
 	name, spare := s.path("plain"), s.path("spare")
