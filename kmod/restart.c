@@ -471,7 +471,8 @@ int ckpt_join(struct ckpt_ctx *ctx, u32 pid)
 	INIT_LIST_HEAD(&joined->threads);
 	init_task_work(&joined->work, ckpt_joined_run);
 
-	err = xa_insert(&ctx->joined_xa, pid, joined, GFP_KERNEL);
+	/* only the place: one that comes too late must not be found, as it goes away again */
+	err = xa_insert(&ctx->joined_xa, pid, NULL, GFP_KERNEL);
 	if (err) {
 		err = err == -EBUSY ? -EEXIST : err;
 		goto free;
@@ -480,6 +481,7 @@ int ckpt_join(struct ckpt_ctx *ctx, u32 pid)
 	if (ctx->err || ctx->aborted || ctx->njoined == ctx->rq.ntasks) {
 		err = -ECANCELED;
 	} else {
+		xa_store(&ctx->joined_xa, pid, joined, GFP_ATOMIC);
 		list_add_tail(&joined->node, &ctx->joined);
 		last = ++ctx->njoined == ctx->rq.ntasks;
 	}
