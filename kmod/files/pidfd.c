@@ -28,16 +28,14 @@ static int ckpt_pidfd_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	struct file *file = obj->ptr;
 	struct pid *pid = K(pidfd_pid)(file);
 	struct ckpt_file_pidfd *rec;
-	struct ckpt_proc *proc;
-	pid_t nr = 0;
+	struct task_struct *leader;
+	bool inside;
 
-	list_for_each_entry(proc, &ctx->procs, node) {
-		if (task_pid(proc->leader) != pid)
-			continue;
-		nr = proc->pid;
-		break;
-	}
-	if (!nr && pid_has_task(pid, PIDTYPE_PID))
+	rcu_read_lock();
+	leader = pid_task(pid, PIDTYPE_TGID);
+	inside = leader && ckpt_proc_has(ctx, leader);
+	rcu_read_unlock();
+	if (!inside && pid_has_task(pid, PIDTYPE_PID))
 		return ckpt_refuse(ctx, obj->task, "pidfd",
 				   "a pidfd refers to %d, which is no process of the tree; close it, or make that process part of the tree",
 				   pid_vnr(pid));
@@ -45,7 +43,7 @@ static int ckpt_pidfd_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	if (!rec)
 		return -ENOMEM;
 	ckpt_file_common(ctx, obj, &rec->f);
-	rec->pid = cpu_to_le32(nr);
+	rec->pid = cpu_to_le32(inside ? pid_vnr(pid) : 0);
 	rec->thread = cpu_to_le32(!!(file->f_flags & PIDFD_THREAD));
 	return 0;
 }
@@ -96,9 +94,9 @@ static struct file *ckpt_pidfd_restart(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	if (!rec->pid)
 		return ckpt_pidfd_gone();
 	/* all processes are there before the first record is read */
-	list_for_each_entry(joined, &ctx->joined, node)
-		if (joined->pid == le32_to_cpu(rec->pid))
-			return ckpt_pidfd_of(task_pid(joined->task));
+	joined = xa_load(&ctx->joined_xa, le32_to_cpu(rec->pid));
+	if (joined)
+		return ckpt_pidfd_of(task_pid(joined->task));
 	ckpt_bad(ctx, in, "a pidfd refers to a process that is not in the tree");
 	return ERR_PTR(-EBADMSG);
 }
