@@ -360,6 +360,13 @@ static int ckpt_tcp_join_orphan(struct ckpt_ctx *ctx, struct ckpt_tcp_end *a,
 	return err;
 }
 
+static bool ckpt_tcp_complete(const struct ckpt_inet_rt *rt)
+{
+	return rt->has_tcp && rt->have[CKPT_TCP_RCV] == le32_to_cpu(rt->tcp.rcv_len) &&
+	       rt->have[CKPT_TCP_SND] == le32_to_cpu(rt->tcp.snd_len) &&
+	       rt->have[CKPT_TCP_ORPHAN] == le32_to_cpu(rt->tcp.orphan_len);
+}
+
 static int ckpt_tcp_connect_one(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 				struct ckpt_inet_rt *rt)
 {
@@ -367,9 +374,7 @@ static int ckpt_tcp_connect_one(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 	struct ckpt_obj *peer;
 	struct ckpt_tcp_end a, b;
 
-	if (!rt->has_tcp || rt->have[CKPT_TCP_RCV] != le32_to_cpu(rt->tcp.rcv_len) ||
-	    rt->have[CKPT_TCP_SND] != le32_to_cpu(rt->tcp.snd_len) ||
-	    rt->have[CKPT_TCP_ORPHAN] != le32_to_cpu(rt->tcp.orphan_len))
+	if (!ckpt_tcp_complete(rt))
 		return ckpt_err(ctx, -EBADMSG, "object %u: a TCP connection is not complete",
 				obj->objref);
 	if (rt->done)
@@ -380,8 +385,7 @@ static int ckpt_tcp_connect_one(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 	peer = xa_load(&ctx->refs_xa, le32_to_cpu(rt->tcp.peer));
 	prt = ckpt_inet_connection(peer);
 	if (!prt || prt->done || le32_to_cpu(prt->tcp.peer) != obj->objref ||
-	    prt->have[CKPT_TCP_RCV] != le32_to_cpu(prt->tcp.rcv_len) ||
-	    prt->have[CKPT_TCP_SND] != le32_to_cpu(prt->tcp.snd_len))
+	    !ckpt_tcp_complete(prt))
 		return ckpt_err(ctx, -EBADMSG, "object %u: a TCP connection has no other end",
 				obj->objref);
 	ckpt_tcp_end(&b, peer, prt);
