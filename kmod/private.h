@@ -36,6 +36,7 @@
 
 struct ckpt_ctx;
 struct ckpt_proc;
+struct ckpt_outside;
 struct ckpt_vfork;
 struct net;
 struct genl_info;
@@ -306,6 +307,7 @@ struct ckpt_obj {
 	const struct ckpt_file_kind *kind;	/* of a file */
 	void *priv;			/* of its kind */
 	void *owner;			/* restart, of a file: its F_SETOWN */
+	struct ckpt_outside *outside;	/* while outside.c looks who else has it */
 	/* checkpoint: tells users outside the tree; restart: before the tasks go */
 	int (*leak)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 	int (*late)(struct ckpt_ctx *ctx, struct ckpt_obj *obj);

@@ -54,14 +54,12 @@ static int ckpt_outside_file(const void *p, struct file *file, unsigned int fd)
 {
 	struct ckpt_outside_list *list = (void *)p;
 	struct ckpt_obj *obj = ckpt_obj_find(list->ctx, file, CKPT_OBJ_FILE);
-	unsigned int i;
+	struct ckpt_outside *o = obj ? obj->outside : NULL;
 
-	for (i = 0; obj && i < list->n; i++) {
-		if (list->files[i].obj != obj || list->files[i].found)
-			continue;
-		list->files[i].found = true;
-		list->files[i].pid = task_tgid_vnr(list->task);
-		memcpy(list->files[i].comm, list->task->comm, TASK_COMM_LEN);
+	if (o && !o->found) {
+		o->found = true;
+		o->pid = task_tgid_vnr(list->task);
+		memcpy(o->comm, list->task->comm, TASK_COMM_LEN);
 	}
 	return 0;
 }
@@ -101,11 +99,17 @@ static struct ckpt_outside_list *ckpt_outside_list(struct ckpt_ctx *ctx)
 		return NULL;
 	list->ctx = ctx;
 	/* a count may have changed meanwhile */
-	list_for_each_entry(obj, &ctx->obj_list, node)
-		if (list->n < n && ckpt_outside_may(obj))
-			list->files[list->n++].obj = obj;
+	list_for_each_entry(obj, &ctx->obj_list, node) {
+		if (list->n == n || !ckpt_outside_may(obj))
+			continue;
+		obj->outside = &list->files[list->n++];
+		obj->outside->obj = obj;
+	}
 	if (list->n)
 		ckpt_outside_search(list);
+	while (n--)
+		if (list->files[n].obj)
+			list->files[n].obj->outside = NULL;
 	return list;
 }
 
