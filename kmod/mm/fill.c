@@ -3,7 +3,8 @@
  * Puts page data into the private memory of the current process. A page of
  * ordinary size is filled before it is mapped: nothing is cleared only to be
  * written over, and there is no fault for each. Whether memory has huge pages
- * is decided by a fault, at the first page of each page table.
+ * is decided by a fault, at the first page of each page table; the first page
+ * of a mapping gives it the anon_vma that the others need.
  * Refuses: memory that is not private.
  * Locks: mmap_lock for reading; never while the image is read.
  */
@@ -86,7 +87,7 @@ static struct vm_area_struct *ckpt_fill_vma(unsigned long addr, unsigned long en
 	struct vm_area_struct *vma = vma_lookup(current->mm, addr);
 
 	if (!vma || vma->vm_end < end || !vma_is_anonymous(vma) || userfaultfd_armed(vma) ||
-	    !vma->anon_vma || vma->vm_flags & CKPT_VM_NOFILL || !(vma->vm_flags & VM_WRITE))
+	    vma->vm_flags & CKPT_VM_NOFILL || !(vma->vm_flags & VM_WRITE))
 		return NULL;
 	return vma;
 }
@@ -118,15 +119,14 @@ static enum ckpt_fill_how ckpt_fill_begin(struct ckpt_fill *b, unsigned long add
 
 	b->n = 0;
 	mmap_read_lock(current->mm);
-	vma = vma_lookup(current->mm, addr);
-	if (!vma || !vma_is_anonymous(vma))
+	vma = ckpt_fill_vma(addr, end);
+	if (!vma)
 		goto out;
-	if (!ckpt_fill_pmd(current->mm, addr, &huge)) {
+	if (!ckpt_fill_pmd(current->mm, addr, &huge) || !vma->anon_vma) {
 		how = huge ? CKPT_FILL_FAULT : CKPT_FILL_FIRST;
 		goto out;
 	}
-	vma = ckpt_fill_vma(addr, end);
-	for (; vma && addr < end && b->n < CKPT_FILL_MAX; addr += PAGE_SIZE) {
+	for (; addr < end && b->n < CKPT_FILL_MAX; addr += PAGE_SIZE) {
 		page = alloc_page_vma(GFP_HIGHUSER_MOVABLE, vma, addr);
 		if (!page)
 			break;
@@ -159,7 +159,7 @@ static int ckpt_fill_map(struct ckpt_ctx *ctx, struct ckpt_fill *b, unsigned lon
 
 	mmap_read_lock(current->mm);
 	vma = ckpt_fill_vma(addr, addr + len);
-	if (vma)
+	if (vma && vma->anon_vma)
 		pmd = ckpt_fill_pmd(current->mm, addr, &huge);
 	for (i = 0; pmd && i < b->n; i++) {
 		__SetPageUptodate(b->pages[i]);
