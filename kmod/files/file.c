@@ -239,6 +239,39 @@ int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 	return 0;
 }
 
+/**
+ * ckpt_file_of_inode() - save a file that is one of several of an inode
+ * @ctx: the checkpoint
+ * @obj: the file; its priv is the inode's object, or NULL if that was refused
+ * @size: of its record, which begins with a struct ckpt_file
+ * @save: writes the inode's object, before the first of its files
+ *
+ * Return: the record, an ERR_PTR, or NULL if there is no inode.
+ */
+void *ckpt_file_of_inode(struct ckpt_ctx *ctx, struct ckpt_obj *obj, size_t size,
+			 int (*save)(struct ckpt_ctx *ctx, struct ckpt_obj *inode,
+				     struct file *file))
+{
+	struct ckpt_obj *inode = obj->priv;
+	struct ckpt_file *f;
+	int err;
+
+	if (!inode)
+		return NULL;
+	if (!inode->written) {
+		inode->written = true;
+		err = save(ctx, inode, obj->ptr);
+		if (err)
+			return ERR_PTR(err);
+	}
+	f = ckpt_out(ctx, obj->kind->rec, obj->objref, size, 0);
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	ckpt_file_common(ctx, obj, f);
+	f->inode = cpu_to_le32(inode->objref);
+	return f;
+}
+
 /* ---- restart ---- */
 
 static void ckpt_file_put(struct ckpt_obj *obj)

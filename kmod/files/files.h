@@ -12,6 +12,9 @@ int ckpt_file_collect(struct ckpt_ctx *ctx, struct file *file,
 int ckpt_file_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 int ckpt_file_common(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 		     struct ckpt_file *f);
+void *ckpt_file_of_inode(struct ckpt_ctx *ctx, struct ckpt_obj *obj, size_t size,
+			 int (*save)(struct ckpt_ctx *ctx, struct ckpt_obj *inode,
+				     struct file *file));
 int ckpt_file_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
 struct file *ckpt_file_take(long fd);
 void ckpt_fput_now(struct file *file);

@@ -127,27 +127,15 @@ static int ckpt_pipe_inode(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct fi
 
 static int ckpt_pipe_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
-	struct ckpt_obj *inode = obj->priv;
+	struct file *file = obj->ptr;
 	struct ckpt_file_pipe *rec;
-	int err;
 
-	if (!inode->written) {
-		inode->written = true;
-		err = ckpt_pipe_inode(ctx, inode, obj->ptr);
-		if (err)
-			return err;
-	}
-	rec = ckpt_out(ctx, CKPT_REC_FILE_PIPE, obj->objref, sizeof(*rec), 0);
-	if (!rec)
-		return -ENOMEM;
-	ckpt_file_common(ctx, obj, &rec->f);
-	rec->f.inode = cpu_to_le32(inode->objref);
-	if (ckpt_is_fifo(inode->ptr)) {
-		struct file *file = obj->ptr;
-
+	rec = ckpt_file_of_inode(ctx, obj, sizeof(*rec), ckpt_pipe_inode);
+	if (IS_ERR_OR_NULL(rec))
+		return PTR_ERR_OR_ZERO(rec);
+	if (ckpt_is_fifo(file_inode(file)))
 		rec->no_writer = cpu_to_le32(ckpt_pipe_version(file) ==
 					     file_inode(file)->i_pipe->w_counter);
-	}
 	return 0;
 }
 

@@ -179,7 +179,7 @@ static void ckpt_pty_settings(struct ckpt_tty *rec, struct tty_struct *m, struct
 	spin_unlock_irq(&s->ctrl.lock);
 }
 
-static int ckpt_pty_pair(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+static int ckpt_pty_pair(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct file *file)
 {
 	struct tty_struct *m = obj->ptr, *s = m->link;
 	struct ckpt_tty *rec;
@@ -210,26 +210,18 @@ static int ckpt_pty_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	struct ckpt_obj *pair = obj->priv;
 	struct ckpt_file_pty *rec;
 	u32 flags = 0;
-	int err;
 
-	if (!pair->written) {
-		pair->written = true;
-		err = ckpt_pty_pair(ctx, pair);
-		if (err)
-			return err;
-	}
+	rec = ckpt_file_of_inode(ctx, obj, sizeof(*rec), ckpt_pty_pair);
+	if (IS_ERR_OR_NULL(rec))
+		return PTR_ERR_OR_ZERO(rec);
 	if (tty == pair->ptr)
 		flags = CKPT_PTY_MASTER;
 	else if ((unsigned long)file->f_op->read_iter == KD(hung_up_tty_read))
 		flags = CKPT_PTY_HUNGUP;
 	if (file_inode(file)->i_rdev == MKDEV(TTYAUX_MAJOR, 0))
 		flags |= CKPT_PTY_DEV_TTY;
-	rec = ckpt_out(ctx, CKPT_REC_FILE_PTY, obj->objref, sizeof(*rec), 0);
-	if (!rec)
-		return -ENOMEM;
-	rec->f.inode = cpu_to_le32(pair->objref);
 	rec->flags = cpu_to_le32(flags);
-	return ckpt_file_common(ctx, obj, &rec->f);
+	return 0;
 }
 
 /* ---- restart ---- */

@@ -68,9 +68,9 @@ static int ckpt_unlinked_data(struct ckpt_ctx *ctx, struct ckpt_obj *inode, stru
 	return err;
 }
 
-static int ckpt_unlinked_inode(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_obj *inode)
+static int ckpt_unlinked_inode(struct ckpt_ctx *ctx, struct ckpt_obj *inode, struct file *file)
 {
-	struct file *file = obj->ptr, *reader;
+	struct file *reader;
 	struct inode *i = file_inode(file);
 	struct path dir = { .mnt = file->f_path.mnt };
 	struct timespec64 mtime = ckpt_inode_mtime(i);
@@ -87,11 +87,11 @@ static int ckpt_unlinked_inode(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struc
 	dput(dir.dentry);
 	if (!p || i_size_read(i) > CKPT_UNLINKED_MAX) {
 		if (p)
-			err = ckpt_refuse(ctx, obj->task, "unlinked",
+			err = ckpt_refuse(ctx, inode->task, "unlinked",
 					  "an open file that was removed has %lld MiB, more than %lld; close it, or give it a name",
 					  i_size_read(i) >> 20, CKPT_UNLINKED_MAX >> 20);
 		else
-			err = ckpt_refuse(ctx, obj->task, "unlinked",
+			err = ckpt_refuse(ctx, inode->task, "unlinked",
 					  "the directory of an open file that was removed %s", why);
 		goto out;
 	}
@@ -122,22 +122,8 @@ out:
 
 static int ckpt_unlinked_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
-	struct ckpt_obj *inode = obj->priv;
-	struct ckpt_file_unlinked *rec;
-	int err;
-
-	if (!inode->written) {
-		inode->written = true;
-		err = ckpt_unlinked_inode(ctx, obj, inode);
-		if (err)
-			return err;
-	}
-	rec = ckpt_out(ctx, CKPT_REC_FILE_UNLINKED, obj->objref, sizeof(*rec), 0);
-	if (!rec)
-		return -ENOMEM;
-	ckpt_file_common(ctx, obj, &rec->f);
-	rec->f.inode = cpu_to_le32(inode->objref);
-	return 0;
+	return PTR_ERR_OR_ZERO(ckpt_file_of_inode(ctx, obj, sizeof(struct ckpt_file_unlinked),
+						  ckpt_unlinked_inode));
 }
 
 /* ---- restart ---- */

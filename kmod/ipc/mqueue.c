@@ -238,24 +238,8 @@ static int ckpt_mqueue_save(struct ckpt_ctx *ctx, struct ckpt_obj *inode, struct
 
 static int ckpt_mqueue_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
-	struct ckpt_obj *inode = obj->priv;
-	struct ckpt_file_mqueue *rec;
-	int err;
-
-	if (!inode)
-		return 0;
-	if (!inode->written) {
-		inode->written = true;
-		err = ckpt_mqueue_save(ctx, inode, obj->ptr);
-		if (err)
-			return err;
-	}
-	rec = ckpt_out(ctx, CKPT_REC_FILE_MQUEUE, obj->objref, sizeof(*rec), 0);
-	if (!rec)
-		return -ENOMEM;
-	ckpt_file_common(ctx, obj, &rec->f);
-	rec->f.inode = cpu_to_le32(inode->objref);
-	return 0;
+	return PTR_ERR_OR_ZERO(ckpt_file_of_inode(ctx, obj, sizeof(struct ckpt_file_mqueue),
+						  ckpt_mqueue_save));
 }
 
 /* ---- restart, in the coordinator ---- */

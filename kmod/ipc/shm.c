@@ -162,24 +162,8 @@ static int ckpt_shm_segment(struct ckpt_ctx *ctx, struct ckpt_obj *inode, struct
 
 static int ckpt_shm_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
-	struct ckpt_obj *inode = obj->priv;
-	struct ckpt_file_shm *rec;
-	int err;
-
-	if (!inode)
-		return 0;
-	if (!inode->written) {
-		inode->written = true;
-		err = ckpt_shm_segment(ctx, inode, obj->ptr);
-		if (err)
-			return err;
-	}
-	rec = ckpt_out(ctx, CKPT_REC_FILE_SHM, obj->objref, sizeof(*rec), 0);
-	if (!rec)
-		return -ENOMEM;
-	ckpt_file_common(ctx, obj, &rec->f);
-	rec->f.inode = cpu_to_le32(inode->objref);
-	return 0;
+	return PTR_ERR_OR_ZERO(ckpt_file_of_inode(ctx, obj, sizeof(struct ckpt_file_shm),
+						  ckpt_shm_segment));
 }
 
 /* ---- restart, in the coordinator ---- */

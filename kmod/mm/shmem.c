@@ -135,40 +135,33 @@ static void ckpt_shmem_kind(struct file *file, bool memfd, struct ckpt_shmem *s)
 	s->flags = cpu_to_le32(flags);
 }
 
-static int ckpt_shmem_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+static int ckpt_shmem_inode(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct file *file)
 {
-	struct ckpt_obj *inode_obj = obj->priv;
-	struct file *file = obj->ptr;
 	struct inode *inode = file_inode(file);
 	const char *name = file->f_path.dentry->d_name.name;
-	struct ckpt_file_shmem *rec;
-	struct ckpt_shmem *s;
 	bool memfd = !strncmp(name, "memfd:", 6);
+	struct ckpt_shmem *s;
 	size_t len;
 
-	if (!inode_obj)
-		return 0;
 	if (memfd)
 		name += 6;
 	len = min_t(size_t, strlen(name), CKPT_SHMEM_NAME_MAX);
-	if (!inode_obj->written) {
-		inode_obj->written = true;
-		s = ckpt_out(ctx, CKPT_REC_SHMEM, inode_obj->objref, sizeof(*s), len);
-		if (!s)
-			return -ENOMEM;
-		s->size = cpu_to_le64(i_size_read(inode));
-		s->mode = cpu_to_le32(inode->i_mode & 07777);
-		s->uid = cpu_to_le32(from_kuid(&init_user_ns, inode->i_uid));
-		s->gid = cpu_to_le32(from_kgid(&init_user_ns, inode->i_gid));
-		ckpt_shmem_kind(file, memfd, s);
-		memcpy(s + 1, name, len);
-	}
-	rec = ckpt_out(ctx, CKPT_REC_FILE_SHMEM, obj->objref, sizeof(*rec), 0);
-	if (!rec)
+	s = ckpt_out(ctx, CKPT_REC_SHMEM, obj->objref, sizeof(*s), len);
+	if (!s)
 		return -ENOMEM;
-	ckpt_file_common(ctx, obj, &rec->f);
-	rec->f.inode = cpu_to_le32(inode_obj->objref);
+	s->size = cpu_to_le64(i_size_read(inode));
+	s->mode = cpu_to_le32(inode->i_mode & 07777);
+	s->uid = cpu_to_le32(from_kuid(&init_user_ns, inode->i_uid));
+	s->gid = cpu_to_le32(from_kgid(&init_user_ns, inode->i_gid));
+	ckpt_shmem_kind(file, memfd, s);
+	memcpy(s + 1, name, len);
 	return 0;
+}
+
+static int ckpt_shmem_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
+{
+	return PTR_ERR_OR_ZERO(ckpt_file_of_inode(ctx, obj, sizeof(struct ckpt_file_shmem),
+						  ckpt_shmem_inode));
 }
 
 /* the next page with data at or after @index; NULL at the end */
