@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/sched.h>
+#include <linux/unistd.h>
 
 struct ckpt_ctx;
 struct ckpt_in;
@@ -68,7 +69,9 @@ long ckpt_arch_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
 /* memory for its arguments, to be given to vm_munmap(); zeros; an address, or a negative errno as such */
 static inline unsigned long ckpt_user_mem(unsigned long size)
 {
-	return vm_mmap(NULL, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	/* as a system call, so that the thread's registers do not limit where it is */
+	return ckpt_arch_syscall(__NR_mmap, 0, size, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 /* the vDSO: where it is, and at restart putting it back there */

@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include "ckpt.h"
 
-static volatile int ready, strict_done, strict_go, more_tid;
-static int one[4], one_after[4];
+static volatile int ready, strict_done, strict_go, more_tid, busy_go, busy_tid;
+static int one[4], one_after[4], busy_after[4];
 
 /* a filter that gives one system call an error */
 static int deny(int nr, int err, unsigned int flags)
@@ -47,6 +47,18 @@ static void *more(void *arg)
 	return NULL;
 }
 
+/* it has filters of its own, too, and is not in a system call */
+static void *busy(void *arg)
+{
+	busy_tid = gettid();
+	must(deny(SYS_getegid, 36, 0));
+	__atomic_fetch_add(&ready, 1, __ATOMIC_SEQ_CST);
+	while (!busy_go)
+		;
+	probe(busy_after);
+	return NULL;
+}
+
 static void *nothing(void *arg)
 {
 	return NULL;
@@ -66,12 +78,12 @@ static void *strict(void *arg)
 int main(void)
 {
 	int r[4], status;
-	pthread_t t, t2;
+	pthread_t t, t2, t3;
 	pid_t child;
 	char buf[4096], *p;
 	int fd, n;
 
-	test_init(10);
+	test_init(11);
 	/* another process, with another set, one without the right to more */
 	child = must(fork());
 	if (!child) {
@@ -89,9 +101,9 @@ int main(void)
 	}
 	must(deny(SYS_getuid, 31, 0));
 	must(deny(SYS_getgid, 32, SECCOMP_FILTER_FLAG_LOG));
-	if (pthread_create(&t, NULL, more, NULL))
+	if (pthread_create(&t, NULL, more, NULL) || pthread_create(&t3, NULL, busy, NULL))
 		die("pthread_create");
-	while (ready < 1)
+	while (ready < 2)
 		usleep(1000);
 	usleep(200000);
 
@@ -99,13 +111,18 @@ int main(void)
 
 	probe(r);
 	ok(r[0] == 31 && r[1] == 32 && !r[2] && !r[3], "the leader's filters %d %d %d %d", r[0], r[1], r[2], r[3]);
+	busy_go = 1;
 	pthread_join(t, NULL);
+	pthread_join(t3, NULL);
 	/* joined is not gone, and as long as it is there the others cannot have filters that it lacks */
-	while (!syscall(SYS_tgkill, getpid(), more_tid, 0))
+	while (!syscall(SYS_tgkill, getpid(), more_tid, 0) || !syscall(SYS_tgkill, getpid(), busy_tid, 0))
 		usleep(1000);
 	ok(one[0] == 31 && one[1] == 32 && one[2] == 33 && one[3] == 34, "a thread's before");
 	ok(!memcmp(one, one_after, sizeof(one)), "a thread's after: %d %d %d %d", one_after[0], one_after[1],
 	   one_after[2], one_after[3]);
+	ok(busy_after[0] == 31 && busy_after[1] == 32 && !busy_after[2] && busy_after[3] == 36,
+	   "those of a thread that is not in a system call: %d %d %d %d", busy_after[0], busy_after[1],
+	   busy_after[2], busy_after[3]);
 	ok(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0, "no_new_privs is not set");
 	ok(prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER, "mode");
 	fd = must(open("/proc/self/status", O_RDONLY));

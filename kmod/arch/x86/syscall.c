@@ -263,6 +263,12 @@ int ckpt_arch_checkpoint_syscall(struct ckpt_ctx *ctx, struct ckpt_thread *t,
 
 /* ---- restart ---- */
 
+/*
+ * What a call looks like is also read from the registers at the entry to the
+ * kernel: in_compat_syscall() tests a bit of orig_ax that is set in a thread
+ * which was not in a system call, where it is -1, and the kernel would take the
+ * arguments for those of x32.
+ */
 long ckpt_arch_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
 		       unsigned long a2, unsigned long a3, unsigned long a4,
 		       unsigned long a5)
@@ -272,8 +278,14 @@ long ckpt_arch_syscall(unsigned int nr, unsigned long a0, unsigned long a1,
 		.orig_ax = nr, .cs = __USER_CS, .ss = __USER_DS,
 		.flags = X86_EFLAGS_IF,
 	};
+	struct pt_regs *entry = current_pt_regs();
+	unsigned long orig_ax = entry->orig_ax;
+	long ret;
 
-	return K(x64_sys_call)(&regs, nr);
+	entry->orig_ax = nr;
+	ret = K(x64_sys_call)(&regs, nr);
+	entry->orig_ax = orig_ax;
+	return ret;
 }
 
 static u64 ckpt_expires(u64 left, clockid_t clock)
