@@ -1,46 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* UDP sockets: addresses, connections, options, and the datagrams that wait in them. */
-#include <netinet/in.h>
 #include <netinet/ip.h>
 #include <pthread.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include "ckpt.h"
-
-static struct sockaddr_in lo4(int port)
-{
-	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = port,
-				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-}
-
-static int port_of(int s)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	must(getsockname(s, (void *)&ss, &len));
-	return ((struct sockaddr_in *)&ss)->sin_port;
-}
-
-static int opt(int s, int level, int name)
-{
-	socklen_t len = sizeof(int);
-	int v = 0;
-
-	must(getsockopt(s, level, name, &v, &len));
-	return v;
-}
-
-static void set(int s, int level, int name, int v)
-{
-	must(setsockopt(s, level, name, &v, sizeof(v)));
-}
+#include "inet.h"
 
 static void send_to(int s, int port, const void *data, size_t len)
 {
-	struct sockaddr_in sin = lo4(port);
+	struct name to = loopback(AF_INET, port);
 
-	if (sendto(s, data, len, 0, (void *)&sin, sizeof(sin)) != (ssize_t)len)
+	if (sendto(s, data, len, 0, &to.any, to.len) != (ssize_t)len)
 		die("sendto");
 }
 
@@ -56,7 +25,7 @@ static void *sleeper(void *arg)
 int main(void)
 {
 	int u, c, one, autob, six, ep, port, c_port, six_port, auto_port, twin;
-	struct sockaddr_in sin = lo4(0), from;
+	struct sockaddr_in sin = loopback(AF_INET, 0).v4, from;
 	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
 	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = 7 };
 	static char big[1400], buf[2048], control[256];

@@ -1,54 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* TCP sockets that listen, with servers asleep on them; bound ones, and new ones. */
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include "ckpt.h"
+#include "inet.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
 #define N 5
 
-static int opt(int s, int level, int name)
+static int server(int family, int proto)
 {
-	socklen_t len = sizeof(int);
-	int v = 0;
-
-	must(getsockopt(s, level, name, &v, &len));
-	return v;
-}
-
-static void set(int s, int level, int name, int v)
-{
-	must(setsockopt(s, level, name, &v, sizeof(v)));
-}
-
-static int port_of(int s)
-{
-	struct sockaddr_in6 sin6;
-	socklen_t len = sizeof(sin6);
-
-	must(getsockname(s, (void *)&sin6, &len));
-	return sin6.sin6_port;
-}
-
-static int listener(int family, int proto)
-{
-	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct name n = loopback(family, 0);
 	int s = must(socket(family, SOCK_STREAM, proto));
 
 	set(s, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (family == AF_INET6) {
+	if (family == AF_INET6)
 		set(s, SOL_IPV6, IPV6_V6ONLY, 1);
-		must(bind(s, (void *)&sin6, sizeof(sin6)));
-	} else {
-		must(bind(s, (void *)&sin, sizeof(sin)));
-	}
+	must(bind(s, &n.any, n.len));
 	must(listen(s, 9));
 	return s;
 }
@@ -79,15 +50,11 @@ static void serve(int s, int how)
 
 static bool ask(int family, int port)
 {
-	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT, .sin6_port = port };
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = port };
-	int c = must(socket(family, SOCK_STREAM, 0));
+	int c = client(loopback(family, port));
 	bool good;
 	char b = 0;
 
-	good = connect(c, family == AF_INET6 ? (void *)&sin6 : (void *)&sin,
-		       family == AF_INET6 ? sizeof(sin6) : sizeof(sin)) == 0 &&
-	       write(c, "?", 1) == 1 && read(c, &b, 1) == 1 && b == '?';
+	good = write(c, "?", 1) == 1 && read(c, &b, 1) == 1 && b == '?';
 	close(c);
 	return good;
 }
@@ -109,7 +76,7 @@ int main(void)
 	char cc[16] = "";
 
 	for (int i = 0; i < N; i++) {
-		s[i] = listener(all[i].family, all[i].proto);
+		s[i] = server(all[i].family, all[i].proto);
 		port[i] = port_of(s[i]);
 	}
 	set(s[0], SOL_TCP, TCP_NODELAY, 1);

@@ -1,62 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* TCP connections inside of the tree: idle, with data on the way, full, half closed, with sleepers, and options. */
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include "ckpt.h"
+#include "inet.h"
 
 #define BIG (512 * 1024)
 
 static int family, opt_of_listener;
 static bool mapped;
 
-static int opt(int s, int level, int name)
-{
-	socklen_t len = sizeof(int);
-	int v = 0;
-
-	must(getsockopt(s, level, name, &v, &len));
-	return v;
-}
-
-static void set(int s, int level, int name, int v)
-{
-	must(setsockopt(s, level, name, &v, sizeof(v)));
-}
-
-static socklen_t name_of(int s, bool peer, struct sockaddr_in6 *sin6)
-{
-	socklen_t len = sizeof(*sin6);
-
-	memset(sin6, 0, sizeof(*sin6));
-	must(peer ? getpeername(s, (void *)sin6, &len) : getsockname(s, (void *)sin6, &len));
-	return len;
-}
-
 /* s[0] has connected, s[1] is what accept() gave */
 static void pair(int s[2])
 {
-	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	void *to = family == AF_INET ? (void *)&sin : (void *)&sin6;
-	socklen_t len = family == AF_INET ? sizeof(sin) : sizeof(sin6);
+	struct name to = loopback(family, 0);
 	int l = must(socket(family, SOCK_STREAM, 0));
 
 	if (mapped)
-		sin6.sin6_addr = (struct in6_addr){ { { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } } };
+		to.v6.sin6_addr = (struct in6_addr){ { { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } } };
 	if (opt_of_listener)
 		set(l, SOL_SOCKET, SO_RCVBUF, opt_of_listener);
-	must(bind(l, to, len));
-	must(getsockname(l, to, &len));
+	must(bind(l, &to.any, to.len));
 	must(listen(l, 1));
+	to = name_of(l, false);
 	s[0] = must(socket(family, SOCK_STREAM, 0));
 	if (opt_of_listener)
 		set(s[0], SOL_SOCKET, SO_SNDBUF, opt_of_listener);
-	must(connect(s[0], to, len));
+	must(connect(s[0], &to.any, to.len));
 	s[1] = must(accept(l, NULL, NULL));
 	close(l);
 }
@@ -150,16 +122,11 @@ static void *sleep_on(void *arg)
 	return NULL;
 }
 
-static bool same(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
-{
-	return !memcmp(a, b, sizeof(*a));
-}
-
 int main(void)
 {
 	int idle[2], six[2], four[2], data[2], full[2], half[2], both[2], gone[2], gone_more[2], sl[3][2], options[2];
 	struct linger linger = { 0 };
-	struct sockaddr_in6 n[4], now;
+	struct name n[4], now;
 	int sndbuf, rcvbuf;
 	char buf[64], cc[16] = "";
 	socklen_t len;
@@ -170,7 +137,7 @@ int main(void)
 	family = AF_INET;
 	pair(idle);
 	for (int i = 0; i < 4; i++)
-		name_of(idle[i / 2], i % 2, &n[i]);
+		n[i] = name_of(idle[i / 2], i % 2);
 	pair(data);
 	must(send(data[0], "to the server", 13, 0));
 	must(send(data[1], big, 30000, 0));
@@ -232,8 +199,8 @@ int main(void)
 	ckpt_point();
 
 	for (int i = 0; i < 4; i++) {
-		name_of(idle[i / 2], i % 2, &now);
-		ckpt_failed |= !same(&now, &n[i]);
+		now = name_of(idle[i / 2], i % 2);
+		ckpt_failed |= memcmp(&now, &n[i], sizeof(now)) != 0;
 	}
 	ok(!ckpt_failed, "the addresses");
 	ok(opt(idle[0], SOL_SOCKET, SO_ERROR) == 0 && opt(idle[1], SOL_SOCKET, SO_ERROR) == 0, "no error");

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A server that uses no SO_REUSEADDR, and the fifty clients in another process that it answers one after another. */
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include "ckpt.h"
+#include "inet.h"
 
 #define N 50
 
@@ -46,23 +44,19 @@ static bool answered(int s, unsigned char c)
 
 int main(void)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(sin);
+	struct name to;
 	unsigned char c;
 	int l, s[N], good;
 	pid_t server;
 
-	l = must(socket(AF_INET, SOCK_STREAM, 0));
-	must(bind(l, (void *)&sin, sizeof(sin)));
-	must(getsockname(l, (void *)&sin, &len));
-	must(listen(l, N));
+	l = listener(AF_INET, N);
+	to = name_of(l, false);
 	server = must(fork());
 	if (!server)
 		serve(l);
 	close(l);
 	for (int i = 0; i < N; i++) {
-		s[i] = must(socket(AF_INET, SOCK_STREAM, 0));
-		must(connect(s[i], (void *)&sin, len));
+		s[i] = client(to);
 		c = i;
 		if (write(s[i], &c, 1) != 1 || !answered(s[i], i))
 			die("no answer");
@@ -89,9 +83,9 @@ int main(void)
 	for (int i = 0; i < N; i++)
 		good += recv(s[i], &c, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN;
 	ok(good == N, "%d of %d got no more", good, N);
-	l = must(socket(AF_INET, SOCK_STREAM, 0));
+	l = client(to);
 	c = 200;
-	ok(connect(l, (void *)&sin, len) == 0 && write(l, &c, 1) == 1 && answered(l, c), "a new client is served");
+	ok(write(l, &c, 1) == 1 && answered(l, c), "a new client is served");
 	must(kill(server, SIGKILL));
 	must(waitpid(server, NULL, 0));
 	good = 0;

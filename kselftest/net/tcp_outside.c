@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A TCP connection to a process outside of the tree. */
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include "ckpt.h"
+#include "inet.h"
 
 REFUSED("tcp-established");
 
 int main(void)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(sin);
+	struct name to;
 	int l, c, a;
 	pid_t pid;
 	char b;
 
-	l = must(socket(AF_INET, SOCK_STREAM, 0));
-	must(bind(l, (void *)&sin, sizeof(sin)));
-	must(getsockname(l, (void *)&sin, &len));
-	must(listen(l, 1));
+	l = listener(AF_INET, 1);
+	to = name_of(l, false);
 	pid = must(fork());
 	if (!pid) {
 		/* its parent ends at once, so that it is nobody's here */
@@ -33,8 +28,7 @@ int main(void)
 	}
 	waitpid(pid, NULL, 0);
 	close(l);
-	c = must(socket(AF_INET, SOCK_STREAM, 0));
-	must(connect(c, (void *)&sin, len));
+	c = client(to);
 	/* it has been accepted */
 	if (write(c, "x", 1) != 1 || read(c, &b, 1) != 1)
 		die("no answer");

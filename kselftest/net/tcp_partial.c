@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A thread that waits in sendmmsg() for room in a TCP connection: nobody can tell how much of it is done. */
-#include <netinet/in.h>
 #include <pthread.h>
-#include <sys/socket.h>
-#include "ckpt.h"
+#include "inet.h"
 
 #define SIZE (8 << 20)
 
@@ -26,19 +24,13 @@ static void *sender(void *arg)
 
 int main(void)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(sin);
-	int l, a, size = 16384;
+	int l, a;
 	pthread_t thread;
 	char *buf;
 
-	l = must(socket(AF_INET, SOCK_STREAM, 0));
-	must(setsockopt(l, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
-	must(bind(l, (void *)&sin, sizeof(sin)));
-	must(getsockname(l, (void *)&sin, &len));
-	must(listen(l, 1));
-	c = must(socket(AF_INET, SOCK_STREAM, 0));
-	must(connect(c, (void *)&sin, len));
+	l = listener(AF_INET, 1);
+	set(l, SOL_SOCKET, SO_RCVBUF, 16384);
+	c = client(name_of(l, false));
 	a = must(accept(l, NULL, NULL));
 	close(l);
 	data = malloc(SIZE);

@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A TCP connection with urgent data that is not read. */
-#include <netinet/in.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include "ckpt.h"
+#include "inet.h"
 
 REFUSED("tcp-established");
 
 int main(void)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct pollfd p = { .events = POLLPRI };
-	socklen_t len = sizeof(sin);
 	int l, c;
 	char b;
 
-	l = must(socket(AF_INET, SOCK_STREAM, 0));
-	must(bind(l, (void *)&sin, sizeof(sin)));
-	must(getsockname(l, (void *)&sin, &len));
-	must(listen(l, 1));
-	c = must(socket(AF_INET, SOCK_STREAM, 0));
-	must(connect(c, (void *)&sin, len));
+	l = listener(AF_INET, 1);
+	c = client(name_of(l, false));
 	p.fd = must(accept(l, NULL, NULL));
 	close(l);
 	must(send(c, "!", 1, MSG_OOB));
