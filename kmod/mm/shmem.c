@@ -89,7 +89,7 @@ int ckpt_shmem_save(struct ckpt_ctx *ctx, struct ckpt_obj *inode, struct file *f
 	INIT_LIST_HEAD(&save->copies);
 	save->objref = inode->objref;
 	/* an own file, whose position nobody else sees */
-	save->file = dentry_open(&file->f_path, O_RDONLY, ctx->cred);
+	save->file = dentry_open(&file->f_path, O_RDONLY | O_LARGEFILE, ctx->cred);
 	if (IS_ERR(save->file)) {
 		int err = PTR_ERR(save->file);
 
