@@ -35,6 +35,7 @@ func goStructs() map[string]reflect.Type {
 	add("ckpt_same_run", SameRun{})
 	add("ckpt_inet_opt", INETOpt{})
 	add("ckpt_udp_msg", UDPMsg{})
+	add("ckpt_netlink_msg", NetlinkMsg{})
 	add("ckpt_fd", FD{})
 	add("ckpt_file", File{})
 	add("ckpt_epoll_watch", EpollWatch{})

@@ -836,6 +836,30 @@ type UDPMsg struct {
 	Tstamp  uint64    `json:"tstamp"` // ns of CLOCK_REALTIME, 0: none
 }
 
+// FileNetlink is struct ckpt_file_netlink of ckpt_image.h.
+type FileNetlink struct {
+	F         File   `json:"f"`
+	Sk        Sock   `json:"sk"`
+	Protocol  uint32 `json:"protocol"`   // NETLINK_*
+	Flags     uint32 `json:"flags"`      // CKPT_NETLINK_*
+	Portid    uint32 `json:"portid"`     // 0: it has none yet
+	DstPortid uint32 `json:"dst_portid"` // of connect()
+	DstGroup  uint32 `json:"dst_group"`  // of connect(), 0: none
+	Err       uint32 `json:"err"`        // errno that the next call will report
+}
+
+// NetlinkMsg is struct ckpt_netlink_msg of ckpt_image.h.
+type NetlinkMsg struct {
+	Portid   uint32 `json:"portid"`    // of the sender, 0: the kernel
+	DstGroup uint32 `json:"dst_group"` // that it was sent to, 0: to this port
+	PID      uint32 `json:"pid"`       // of the sender
+	UID      uint32 `json:"uid"`
+	GID      uint32 `json:"gid"`
+	Flags    uint32 `json:"flags"` // CKPT_NETLINK_MSG_*
+	Nsid     uint32 `json:"nsid"`  // of the network namespace that it is about
+	Pad      uint32 `json:"pad"`
+}
+
 // UnixPeer is struct ckpt_unix_peer of ckpt_image.h.
 type UnixPeer struct {
 	Peer     uint32 `json:"peer" ckpt:"objref"`     // objref, 0: none
@@ -1006,6 +1030,16 @@ const (
 	TcpWscale             = 0x10
 	TcpEcn                = 0x20
 	TcpAll                = 0x3f
+	NetlinkPktinfo        = 0x1
+	NetlinkBroadcastError = 0x2
+	NetlinkNoEnobufs      = 0x4
+	NetlinkAllNsid        = 0x8
+	NetlinkCapAck         = 0x10
+	NetlinkExtAck         = 0x20
+	NetlinkStrictChk      = 0x40
+	NetlinkCongested      = 0x80 // messages were lost, and are until all are read
+	NetlinkAll            = 0xff
+	NetlinkMsgNsid        = 0x1 // nsid is known
 	UnixMsgCred           = 0x1 // pid, uid and gid hold something
 	UnixMsgOob            = 0x2 // one byte sent with MSG_OOB
 )
@@ -1067,6 +1101,7 @@ const (
 	TypeUnix         Type = 0x403 // object: an AF_UNIX socket, open or not
 	TypeUnixPeer     Type = 0x404 // how a UNIX stands to others
 	TypeTcp          Type = 0x405 // the connection of a FILE_INET
+	TypeFileNetlink  Type = 0x406
 	TypeIPCSHM       Type = 0x500 // object: a SysV segment with page data
 	TypeIPCSem       Type = 0x501
 	TypeIPCMsg       Type = 0x502
@@ -1133,6 +1168,7 @@ var kinds = map[Type]Kind{
 	TypeUnix:         {Name: "UNIX", New: func() any { return new(Unix) }, Object: true},
 	TypeUnixPeer:     {Name: "UNIX_PEER", New: func() any { return new(UnixPeer) }},
 	TypeTcp:          {Name: "TCP", New: func() any { return new(Tcp) }},
+	TypeFileNetlink:  {Name: "FILE_NETLINK", New: func() any { return new(FileNetlink) }, Object: true},
 	TypeIPCSHM:       {Name: "IPC_SHM", New: func() any { return new(IPCSHM) }, Object: true},
 	TypeIPCSem:       {Name: "IPC_SEM", New: nil},
 	TypeIPCMsg:       {Name: "IPC_MSG", New: nil},

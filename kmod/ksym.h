@@ -67,6 +67,13 @@ long futex_wait_restart(struct restart_block *rb);
 long posix_cpu_nsleep_restart(struct restart_block *rb);
 long alarm_timer_nsleep_restart(struct restart_block *rb);
 
+#ifdef CONFIG_AUDIT
+int auditd_test_task(struct task_struct *task);
+#define CKPT_KSYM_AUDIT(X)	X(auditd_test_task)
+#else
+#define CKPT_KSYM_AUDIT(X)
+#endif
+
 #ifdef CONFIG_MEMCG
 #define CKPT_KSYM_MEMCG(X)	X(mm_update_next_owner) X(__mem_cgroup_charge)
 #else
@@ -140,6 +147,7 @@ long alarm_timer_nsleep_restart(struct restart_block *rb);
 	X(send_sigqueue)			\
 	X(switch_mm)				\
 	X(membarrier_update_current_mm)		\
+	CKPT_KSYM_AUDIT(X)			\
 	CKPT_KSYM_MEMCG(X)			\
 	CKPT_KSYM_COMPAT(X)			\
 	X(free_fs_struct)			\

@@ -112,6 +112,16 @@ static const struct ckpt_mirror_field ckpt_mirror_fields[] __initconst = {
 	FIELD(kioctx, ckpt_m_kioctx, tail),
 	FIELD(kioctx, ckpt_m_kioctx, completed_events),
 	FIELD(kioctx, ckpt_m_kioctx, completion_lock),
+	FIELD(netlink_sock, ckpt_m_netlink_sock, sk),
+	FIELD(netlink_sock, ckpt_m_netlink_sock, flags),
+	FIELD(netlink_sock, ckpt_m_netlink_sock, portid),
+	FIELD(netlink_sock, ckpt_m_netlink_sock, dst_portid),
+	FIELD(netlink_sock, ckpt_m_netlink_sock, dst_group),
+	FIELD(netlink_sock, ckpt_m_netlink_sock, ngroups),
+	FIELD(netlink_sock, ckpt_m_netlink_sock, groups),
+	FIELD(netlink_sock, ckpt_m_netlink_sock, state),
+	FIELD(netlink_sock, ckpt_m_netlink_sock, bound),
+	FIELD(netlink_sock, ckpt_m_netlink_sock, cb_running),
 };
 
 static int __init ckpt_mirror_member(const struct btf *btf, const struct btf_type *type,

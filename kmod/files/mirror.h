@@ -26,6 +26,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <uapi/linux/mqueue.h>
+#include <net/sock.h>
 
 /* fs/eventfd.c */
 struct ckpt_m_eventfd_ctx {
@@ -246,6 +247,23 @@ struct ckpt_m_kioctx {
 		unsigned int completed_events;
 		spinlock_t completion_lock;	/* for the two before it */
 	} ____cacheline_aligned_in_smp;
+};
+
+/* net/netlink/af_netlink.h */
+struct ckpt_m_netlink_sock {
+	struct sock sk;
+	unsigned long flags;
+	u32 portid;
+	u32 dst_portid;
+	u32 dst_group;
+	u32 subscriptions;
+	u32 ngroups;
+	unsigned long *groups;
+	unsigned long state;
+	size_t max_recvmsg_len;
+	wait_queue_head_t wait;
+	bool bound;
+	bool cb_running;
 };
 
 int ckpt_mirror_init(void);

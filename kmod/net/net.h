@@ -132,6 +132,9 @@ int ckpt_tcp_data(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in
 int ckpt_tcp_fill(struct socket *sock, struct list_head *queue);
 void ckpt_tcp_queue_free(struct list_head *queue);
 
+/* netlink.c: netlink sockets */
+extern const struct ckpt_file_kind ckpt_file_netlink;
+
 /* udpq.c: datagrams that wait */
 int ckpt_udp_queue(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct sock *sk);
 int ckpt_udp_data(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct ckpt_in *in);

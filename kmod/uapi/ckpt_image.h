@@ -94,6 +94,7 @@ enum ckpt_rec {
 	CKPT_REC_UNIX		= 0x403,	/* object: an AF_UNIX socket, open or not */
 	CKPT_REC_UNIX_PEER	= 0x404,	/* how a UNIX stands to others */
 	CKPT_REC_TCP		= 0x405,	/* the connection of a FILE_INET */
+	CKPT_REC_FILE_NETLINK	= 0x406,
 
 	CKPT_REC_IPC_SHM	= 0x500,	/* object: a SysV segment with page data */
 	CKPT_REC_IPC_SEM	= 0x501,
@@ -1051,6 +1052,45 @@ struct ckpt_udp_msg {
 	__le32 pad;
 	__le64 tstamp;		/* ns of CLOCK_REALTIME, 0: none */
 };
+
+/*
+ * A netlink socket. Variable: its groups, a bit for each, that of group 1 first.
+ * The messages that wait follow in DATA records, each a struct ckpt_netlink_msg
+ * and the data.
+ */
+struct ckpt_file_netlink {
+	struct ckpt_file f;
+	struct ckpt_sock sk;
+	__le32 protocol;	/* NETLINK_* */
+	__le32 flags;		/* CKPT_NETLINK_* */
+	__le32 portid;		/* 0: it has none yet */
+	__le32 dst_portid;	/* of connect() */
+	__le32 dst_group;	/* of connect(), 0: none */
+	__le32 err;		/* errno that the next call will report */
+};
+
+#define CKPT_NETLINK_PKTINFO		0x1
+#define CKPT_NETLINK_BROADCAST_ERROR	0x2
+#define CKPT_NETLINK_NO_ENOBUFS		0x4
+#define CKPT_NETLINK_ALL_NSID		0x8
+#define CKPT_NETLINK_CAP_ACK		0x10
+#define CKPT_NETLINK_EXT_ACK		0x20
+#define CKPT_NETLINK_STRICT_CHK		0x40
+#define CKPT_NETLINK_CONGESTED		0x80	/* messages were lost, and are until all are read */
+#define CKPT_NETLINK_ALL		0xff
+
+struct ckpt_netlink_msg {
+	__le32 portid;		/* of the sender, 0: the kernel */
+	__le32 dst_group;	/* that it was sent to, 0: to this port */
+	__le32 pid;		/* of the sender */
+	__le32 uid;
+	__le32 gid;
+	__le32 flags;		/* CKPT_NETLINK_MSG_* */
+	__le32 nsid;		/* of the network namespace that it is about */
+	__le32 pad;
+};
+
+#define CKPT_NETLINK_MSG_NSID	0x1	/* nsid is known */
 
 /* one for each UNIX that is not a ghost, after all objects */
 struct ckpt_unix_peer {
