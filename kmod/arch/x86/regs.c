@@ -52,7 +52,8 @@ static int ckpt_refuse_regs(struct ckpt_ctx *ctx, struct task_struct *task)
 	struct thread_struct *thread = &task->thread;
 	int i;
 
-	if (task_pt_regs(task)->cs != __USER_CS)
+	/* the second is also true of x32 programs, which have 64-bit registers */
+	if (task_pt_regs(task)->cs != __USER_CS || test_tsk_thread_flag(task, TIF_ADDR32))
 		return ckpt_refuse(ctx, task, "compat",
 				   "runs 32-bit code; only 64-bit programs can be saved");
 	for (i = 0; i < HBP_NUM; i++)
