@@ -553,6 +553,13 @@ type FilePipe struct {
 	Pad      uint32 `json:"pad"`
 }
 
+// FileNs is struct ckpt_file_ns of ckpt_image.h.
+type FileNs struct {
+	F    File   `json:"f"`
+	Type uint32 `json:"type"` // CLONE_NEW*
+	Pad  uint32 `json:"pad"`
+}
+
 // FileEventfd is struct ckpt_file_eventfd of ckpt_image.h.
 type FileEventfd struct {
 	F         File   `json:"f"`
@@ -1095,6 +1102,7 @@ const (
 	TypeRmdir        Type = 0x325 // object: a directory that was removed
 	TypeFileUnlinked Type = 0x330
 	TypeFileRmdir    Type = 0x331
+	TypeFileNs       Type = 0x332 // a namespace that is held open
 	TypeFileUnix     Type = 0x400 // AF_UNIX socket
 	TypeUnixQueue    Type = 0x401 // one message in the queue of a UNIX
 	TypeFileINET     Type = 0x402 // AF_INET and AF_INET6 sockets
@@ -1162,6 +1170,7 @@ var kinds = map[Type]Kind{
 	TypeRmdir:        {Name: "RMDIR", New: func() any { return new(Rmdir) }, Object: true},
 	TypeFileUnlinked: {Name: "FILE_UNLINKED", New: func() any { return new(FileUnlinked) }, Object: true},
 	TypeFileRmdir:    {Name: "FILE_RMDIR", New: func() any { return new(FileRmdir) }, Object: true},
+	TypeFileNs:       {Name: "FILE_NS", New: func() any { return new(FileNs) }, Object: true},
 	TypeFileUnix:     {Name: "FILE_UNIX", New: func() any { return new(FileUnix) }, Object: true},
 	TypeUnixQueue:    {Name: "UNIX_QUEUE", New: func() any { return new(UnixQueue) }},
 	TypeFileINET:     {Name: "FILE_INET", New: func() any { return new(FileINET) }, Object: true},

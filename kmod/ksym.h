@@ -39,6 +39,7 @@
 #include <linux/pipe_fs_i.h>
 #include <linux/memcontrol.h>
 #include <linux/posix-timers.h>
+#include <linux/proc_ns.h>
 #include <linux/seccomp.h>
 #include <linux/sem.h>
 #include <linux/userfaultfd_k.h>
@@ -133,6 +134,7 @@ int auditd_test_task(struct task_struct *task);
 	X(dup_fd)				\
 	X(do_epoll_ctl)				\
 	X(pidfd_pid)				\
+	X(ns_get_path)				\
 	X(fsnotify_insert_event)		\
 	X(vfs_fchown)				\
 	X(vfs_fchmod)				\
@@ -164,6 +166,14 @@ int auditd_test_task(struct task_struct *task);
 	Y(const struct file_operations, hung_up_tty_fops)	\
 	Y(const struct file_operations, inotify_fops)		\
 	Y(const struct file_operations, shm_file_operations)	\
+	Y(const struct proc_ns_operations, cgroupns_operations)	\
+	Y(const struct proc_ns_operations, ipcns_operations)	\
+	Y(const struct proc_ns_operations, mntns_operations)	\
+	Y(const struct proc_ns_operations, netns_operations)	\
+	Y(const struct proc_ns_operations, pidns_operations)	\
+	Y(const struct proc_ns_operations, timens_operations)	\
+	Y(const struct proc_ns_operations, userns_operations)	\
+	Y(const struct proc_ns_operations, utsns_operations)	\
 	Y(int, ipc_mni_shift)					\
 	Y(const struct vdso_image, vdso_image_64)		\
 	Y(struct lsm_blob_sizes, landlock_blob_sizes)		\

@@ -67,6 +67,9 @@ const struct path *ckpt_rmdir_get(struct ckpt_ctx *ctx, struct ckpt_in *in, u32 
 /* proc.c: files of /proc */
 extern const struct ckpt_file_kind ckpt_file_proc;
 
+/* nsfile.c: namespaces that are held open */
+extern const struct ckpt_file_kind ckpt_file_nsfile;
+
 /* locks.c */
 int ckpt_locks_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 int ckpt_locks_posix_checkpoint(struct ckpt_ctx *ctx, struct files_struct *files,

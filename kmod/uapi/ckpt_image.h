@@ -87,6 +87,7 @@ enum ckpt_rec {
 	CKPT_REC_RMDIR		= 0x325,	/* object: a directory that was removed */
 	CKPT_REC_FILE_UNLINKED	= 0x330,
 	CKPT_REC_FILE_RMDIR	= 0x331,
+	CKPT_REC_FILE_NS	= 0x332,	/* a namespace that is held open */
 
 	CKPT_REC_FILE_UNIX	= 0x400,	/* AF_UNIX socket */
 	CKPT_REC_UNIX_QUEUE	= 0x401,	/* one message in the queue of a UNIX */
@@ -717,6 +718,13 @@ struct ckpt_file_pty {
 struct ckpt_file_pipe {
 	struct ckpt_file f;	/* f.inode: the PIPE */
 	__le32 no_writer;	/* 1: of a FIFO, none has opened it since */
+	__le32 pad;
+};
+
+/* a namespace; after a restart that which the tasks are in then */
+struct ckpt_file_ns {
+	struct ckpt_file f;
+	__le32 type;		/* CLONE_NEW* */
 	__le32 pad;
 };
 
