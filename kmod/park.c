@@ -439,6 +439,9 @@ static unsigned long ckpt_switches(const struct task_struct *task)
 	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
 }
 
+/* by a signal, or by a tracer: who has one is refused later, by name */
+#define CKPT_TASK_HALTED	(__TASK_STOPPED | __TASK_TRACED)
+
 static bool ckpt_asleep_in(struct task_struct *task, unsigned int states)
 {
 	return (READ_ONCE(task->__state) & states) &&
@@ -448,7 +451,7 @@ static bool ckpt_asleep_in(struct task_struct *task, unsigned int states)
 
 static bool ckpt_asleep(struct task_struct *task)
 {
-	return ckpt_asleep_in(task, TASK_INTERRUPTIBLE | __TASK_STOPPED);
+	return ckpt_asleep_in(task, TASK_INTERRUPTIBLE | CKPT_TASK_HALTED);
 }
 
 /* whether @task sleeps until @child runs a program or ends */
@@ -513,7 +516,7 @@ static void ckpt_nudge(struct ckpt_thread *t)
 	}
 	if (!ckpt_asleep(task))
 		return;
-	if ((READ_ONCE(task->__state) & __TASK_STOPPED) ||
+	if ((READ_ONCE(task->__state) & CKPT_TASK_HALTED) ||
 	    ckpt_arch_sleeps_in_place(task)) {
 		ckpt_stay(t, switches, 0);
 		return;
@@ -733,7 +736,7 @@ bool ckpt_parked_moved(struct ckpt_ctx *ctx)
 				continue;
 			if (READ_ONCE(t->state) != CKPT_IN_PLACE ||
 			    !ckpt_asleep_in(t->task, t->vfork ? TASK_UNINTERRUPTIBLE :
-					    TASK_INTERRUPTIBLE | __TASK_STOPPED) ||
+					    TASK_INTERRUPTIBLE | CKPT_TASK_HALTED) ||
 			    ckpt_switches(t->task) != t->switches) {
 				spin_lock(&ctx->lock);
 				t->in_place = false;
