@@ -133,6 +133,7 @@ struct ckpt_ctx {
 	bool no_snapshot;		/* some is read while the tasks are stopped */
 	struct ckpt_cow *cow;		/* same.c: pages that are stored once for several */
 	struct xarray anons;		/* cow.c: families of mappings, at restart */
+	struct xarray spare_ptys;	/* files/pty.c: by number, at restart */
 
 	struct ckpt_groups groups;	/* task/group.c */
 

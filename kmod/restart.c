@@ -715,6 +715,7 @@ static void ckpt_let_go(struct ckpt_ctx *ctx, int err)
 {
 	struct ckpt_obj *obj;
 
+	ckpt_pty_spares_free(ctx);
 	if (err) {
 		ckpt_fail(ctx, err);
 	} else {

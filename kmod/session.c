@@ -248,6 +248,7 @@ struct ckpt_ctx *ckpt_session_start(struct ckpt_request *rq, bool restart,
 	INIT_LIST_HEAD(&ctx->joined);
 	INIT_LIST_HEAD(&ctx->groups.ghosts);
 	xa_init(&ctx->joined_xa);
+	xa_init(&ctx->spare_ptys);
 	hash_init(ctx->threads);
 
 	/* one reference for the descriptor, one for the work */

@@ -86,6 +86,7 @@ int ckpt_pipe_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 /* pty.c: pseudo terminals */
 extern const struct ckpt_file_kind ckpt_file_pty;
 int ckpt_tty_read(struct ckpt_ctx *ctx, struct ckpt_in *in);
+void ckpt_pty_spares_free(struct ckpt_ctx *ctx);
 
 /* ctty.c: controlling terminals */
 int ckpt_tty_collect(struct ckpt_ctx *ctx, struct task_struct *task);

@@ -239,44 +239,58 @@ static void ckpt_pty_rt_drop(struct ckpt_obj *obj)
 	kfree(rt);
 }
 
-/* the lowest free number is given out, so those below it are taken for a while */
+/*
+ * The lowest free number is given out, so those below it are taken, and kept
+ * for terminals that may want them.
+ */
 static struct file *ckpt_ptmx_open(struct ckpt_ctx *ctx, u32 index)
 {
-	struct file **low, *file;
-	unsigned int n = 0;
+	struct tty_struct *tty;
+	struct file *file;
+	int err;
 
 	if (index >= NR_UNIX98_PTY_DEFAULT)
 		return ERR_PTR(-ENOSPC);
-	low = kvcalloc(index + 1, sizeof(*low), GFP_KERNEL);
-	if (!low)
-		return ERR_PTR(-ENOMEM);
-	for (;;) {
-		struct tty_struct *tty;
-
+	file = xa_erase(&ctx->spare_ptys, index);
+	while (!file) {
 		file = filp_open("/dev/ptmx", O_RDWR | O_NOCTTY, 0);
 		if (IS_ERR(file))
-			break;
+			return file;
 		tty = ckpt_file_tty(file);
 		if (!ckpt_is_pty(tty) || tty != ckpt_pty_master(tty)) {
 			fput(file);
-			file = ERR_PTR(-ENODEV);
-			break;
+			return ERR_PTR(-ENODEV);
 		}
 		if (tty->index == index)
 			break;
-		if (tty->index > index || n > index || fatal_signal_pending(current)) {
+		if (tty->index > index || fatal_signal_pending(current)) {
 			ckpt_err(ctx, -EEXIST, "/dev/pts/%u is in use; close it, or restart where it is free",
 				 index);
 			ckpt_fput_now(file);
-			file = ERR_PTR(-EEXIST);
-			break;
+			return ERR_PTR(-EEXIST);
 		}
-		low[n++] = file;
+		err = xa_insert(&ctx->spare_ptys, tty->index, file, GFP_KERNEL);
+		if (err) {
+			ckpt_fput_now(file);
+			return ERR_PTR(err);
+		}
+		file = NULL;
 	}
-	while (n)
-		ckpt_fput_now(low[--n]);
-	kvfree(low);
 	return file;
+}
+
+/**
+ * ckpt_pty_spares_free() - give pseudo terminals back that nobody wanted
+ * @ctx: the restart
+ */
+void ckpt_pty_spares_free(struct ckpt_ctx *ctx)
+{
+	struct file *file;
+	unsigned long i;
+
+	xa_for_each(&ctx->spare_ptys, i, file)
+		ckpt_fput_now(file);
+	xa_destroy(&ctx->spare_ptys);
 }
 
 static struct file *ckpt_pts_open(struct file *master, u32 flags)
