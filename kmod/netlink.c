@@ -25,6 +25,7 @@ static const struct nla_policy ckpt_policy[CKPT_A_MAX + 1] = {
 	[CKPT_A_STREAM_POS]	= { .type = NLA_U64 },
 	[CKPT_A_STREAM_CRC]	= { .type = NLA_U32 },
 	[CKPT_A_TASKS]		= NLA_POLICY_RANGE(NLA_U32, 1, 32767),
+	[CKPT_A_UNLINKED_MAX]	= { .type = NLA_U64 },
 	[CKPT_A_ALLOW_LEAK]	= { .type = NLA_NUL_STRING, .len = 32 },
 	[CKPT_A_INHERIT]	= { .type = NLA_NESTED },
 };
@@ -186,6 +187,8 @@ static int ckpt_start(struct ckpt_request *rq, struct genl_info *info,
 	if (info->attrs[CKPT_A_TIMEOUT_MS])
 		rq->timeout_ms = min(nla_get_u32(info->attrs[CKPT_A_TIMEOUT_MS]),
 				     CKPT_TIMEOUT_MAX);
+	if (info->attrs[CKPT_A_UNLINKED_MAX])
+		rq->unlinked_max = nla_get_u64(info->attrs[CKPT_A_UNLINKED_MAX]);
 	rq->net = genl_info_net(info);
 	rq->portid = info->snd_portid;
 	ctx = ckpt_session_start(rq, restart, &fd);

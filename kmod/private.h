@@ -64,6 +64,7 @@ struct ckpt_request {
 	struct cgroup *cgrp;		/* CHECKPOINT --container */
 	u32 flags;
 	u32 timeout_ms;
+	u64 unlinked_max;		/* CHECKPOINT: bytes of a removed file */
 	u32 ntasks;			/* RESTART */
 	u64 stream_pos;
 	u32 stream_crc;

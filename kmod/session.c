@@ -229,6 +229,8 @@ struct ckpt_ctx *ckpt_session_start(struct ckpt_request *rq, bool restart,
 	get_net(rq->net);
 	if (!ctx->rq.timeout_ms)
 		ctx->rq.timeout_ms = 10000;
+	if (!ctx->rq.unlinked_max)
+		ctx->rq.unlinked_max = 64 << 20;
 	ctx->restart = restart;
 	ctx->owner = current->files;
 	ctx->cred = get_current_cred();

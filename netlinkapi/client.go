@@ -53,7 +53,9 @@ type CheckpointRequest struct {
 	Flags     uint32        // Flag*
 	Timeout   time.Duration // for parking; 0: the module's default
 	AllowLeak []string      // kinds that may be shared with processes outside
-	OnEvent   func(Event)   // called for every event, from one goroutine; may be nil
+	// UnlinkedMax is how many bytes a removed file may have; 0: the module's default.
+	UnlinkedMax uint64
+	OnEvent     func(Event) // called for every event, from one goroutine; may be nil
 	// Prepare is as in RestartRequest.
 	Prepare func() error
 }

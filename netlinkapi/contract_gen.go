@@ -44,7 +44,8 @@ const (
 	attrMessage      = 24 // string
 	attrAllowLeak    = 25 // string: name of a kind
 	attrInherit      = 26 // nested: CKPT_I_*
-	attrPad          = 27
+	attrUnlinkedMax  = 27 // u64: bytes of a removed file that are saved; 0: 64 MiB
+	attrPad          = 28
 )
 
 // enum ckpt_stat

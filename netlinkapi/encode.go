@@ -46,6 +46,9 @@ func (r *CheckpointRequest) encode() ([]byte, error) {
 		ae.Uint32(attrImageFD, uint32(r.ImageFD))
 	}
 	encodeCommon(ae, r.LogFD, r.Flags, ms)
+	if r.UnlinkedMax != 0 {
+		ae.Uint64(attrUnlinkedMax, r.UnlinkedMax)
+	}
 	for _, kind := range r.AllowLeak {
 		ae.String(attrAllowLeak, kind)
 	}

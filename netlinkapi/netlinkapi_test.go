@@ -143,7 +143,7 @@ func TestCheckpoint(t *testing.T) {
 	var events []Event
 	s, err := k.client().Checkpoint(t.Context(), &CheckpointRequest{
 		PID: 7, ImageFD: 3, LogFD: -1, Flags: FlagKill, Timeout: 1500 * time.Microsecond,
-		AllowLeak: []string{"tty", "pipe"}, OnEvent: func(e Event) { events = append(events, e) },
+		AllowLeak: []string{"tty", "pipe"}, UnlinkedMax: 1 << 30, OnEvent: func(e Event) { events = append(events, e) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -161,6 +161,7 @@ func TestCheckpoint(t *testing.T) {
 		ae.Uint32(attrImageFD, 3)
 		ae.Uint32(attrFlags, FlagKill)
 		ae.Uint32(attrTimeoutMs, 2)
+		ae.Uint64(attrUnlinkedMax, 1<<30)
 		ae.String(attrAllowLeak, "tty")
 		ae.String(attrAllowLeak, "pipe")
 	})

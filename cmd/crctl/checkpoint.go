@@ -14,16 +14,17 @@ import (
 
 // saveOptions are the flags of checkpoint and check.
 type saveOptions struct {
-	target    target
-	log       logOptions
-	timeout   time.Duration
-	quiet     bool
-	allowLeak []string
-	job       bool
-	output    string
-	kill      bool
-	stop      bool
-	stats     string
+	target        target
+	log           logOptions
+	timeout       time.Duration
+	quiet         bool
+	allowLeak     []string
+	job           bool
+	unlinkedLimit uint32
+	output        string
+	kill          bool
+	stop          bool
+	stats         string
 }
 
 func setupCheckpoint(fs *pflag.FlagSet) func(context.Context, *env, []string) (int, error) {
@@ -49,6 +50,7 @@ func (o *saveOptions) common(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.quiet, "quiet", false, "no progress")
 	fs.StringArrayVar(&o.allowLeak, "allow-leak", nil,
 		"leave files behind that are of this `KIND` and cannot be saved, or are shared with processes that are not saved; may be repeated")
+	fs.Uint32Var(&o.unlinkedLimit, "unlinked-limit", 64, "save removed files with up to so much content (`MIB`)")
 	fs.BoolVar(&o.job, "shell-job", false, "the processes are a job of a shell, whose terminal is left behind")
 }
 
@@ -71,6 +73,9 @@ func (o *saveOptions) checkSave(args []string) error {
 func (o *saveOptions) checkCommon() error {
 	if o.timeout <= 0 {
 		return usagef("--timeout %v is not positive", o.timeout)
+	}
+	if o.unlinkedLimit == 0 {
+		return usagef("--unlinked-limit 0 is not positive")
 	}
 	if o.job {
 		o.allowLeak = append(o.allowLeak, "tty")
@@ -118,7 +123,8 @@ func (o *saveOptions) operate(ctx context.Context, e *env, fd int) (netlinkapi.S
 	defer show.end()
 	req := &netlinkapi.CheckpointRequest{
 		PID: o.target.pid, CgroupFD: cgroup, ImageFD: fd, LogFD: logFD,
-		Timeout: o.timeout, AllowLeak: o.allowLeak, OnEvent: show.event,
+		Timeout: o.timeout, AllowLeak: o.allowLeak, UnlinkedMax: uint64(o.unlinkedLimit) << 20,
+		OnEvent: show.event,
 	}
 	if fd < 0 {
 		req.Flags |= netlinkapi.FlagCheck

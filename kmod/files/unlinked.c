@@ -15,7 +15,6 @@
 #include "files.h"
 #include "../ksym.h"
 
-#define CKPT_UNLINKED_MAX	(64LL << 20)
 #define CKPT_UNLINKED_CHUNK	65536
 
 static bool ckpt_unlinked_match(struct file *file)
@@ -85,11 +84,11 @@ static int ckpt_unlinked_inode(struct ckpt_ctx *ctx, struct ckpt_obj *inode, str
 	dir.dentry = dget_parent(file->f_path.dentry);
 	p = ckpt_path(ctx, &dir, buf, &why);
 	dput(dir.dentry);
-	if (!p || i_size_read(i) > CKPT_UNLINKED_MAX) {
+	if (!p || i_size_read(i) > ctx->rq.unlinked_max) {
 		if (p)
 			err = ckpt_refuse(ctx, inode->task, "unlinked",
-					  "an open file that was removed has %lld MiB, more than %lld; close it, or give it a name",
-					  i_size_read(i) >> 20, CKPT_UNLINKED_MAX >> 20);
+					  "an open file that was removed has %lld bytes, more than %llu; close it, give it a name, or raise --unlinked-limit",
+					  i_size_read(i), ctx->rq.unlinked_max);
 		else
 			err = ckpt_refuse(ctx, inode->task, "unlinked",
 					  "the directory of an open file that was removed %s", why);
@@ -198,7 +197,7 @@ int ckpt_unlinked_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	struct ckpt_unlinked_rt *rt;
 	struct ckpt_obj *obj;
 
-	if (le64_to_cpu(rec->size) > CKPT_UNLINKED_MAX || !in->var_len || in->var_len >= PATH_MAX ||
+	if (le64_to_cpu(rec->size) > LLONG_MAX || !in->var_len || in->var_len >= PATH_MAX ||
 	    in->var[0] != '/' || memchr(in->var, 0, in->var_len) ||
 	    le32_to_cpu(rec->mtime_nsec) >= NSEC_PER_SEC)
 		return ckpt_bad(ctx, in, "its size, time or path is out of range");

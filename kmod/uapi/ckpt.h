@@ -11,7 +11,8 @@
  * CHECKPOINT starts a session that saves a process and its descendants.
  *	in:	CKPT_A_PID or CKPT_A_CGROUP_FD, CKPT_A_IMAGE_FD (not with
  *		CKPT_F_CHECK), optional CKPT_A_LOG_FD, CKPT_A_FLAGS,
- *		CKPT_A_TIMEOUT_MS, CKPT_A_ALLOW_LEAK (any number of times)
+ *		CKPT_A_TIMEOUT_MS, CKPT_A_UNLINKED_MAX,
+ *		CKPT_A_ALLOW_LEAK (any number of times)
  *	out:	CKPT_A_SESSION_FD, before the work begins
  *	The work is done in the sender's own context when its send call is about
  *	to return: send() comes back when the image is written, and another
@@ -101,6 +102,7 @@ enum ckpt_attr {
 	CKPT_A_MESSAGE,		/* string */
 	CKPT_A_ALLOW_LEAK,	/* string: name of a kind */
 	CKPT_A_INHERIT,		/* nested: CKPT_I_* */
+	CKPT_A_UNLINKED_MAX,	/* u64: bytes of a removed file that are saved; 0: 64 MiB */
 	CKPT_A_PAD,
 	__CKPT_A_MAX
 };

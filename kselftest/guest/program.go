@@ -209,8 +209,8 @@ func (s *subject) cycle(img string) error {
 }
 
 // saveAndKill takes a checkpoint that ends the subject, and waits until nothing is left of it.
-func (s *subject) saveAndKill(img string) error {
-	if _, err := s.checkpoint(img, "--kill"); err != nil {
+func (s *subject) saveAndKill(img string, more ...string) error {
+	if _, err := s.checkpoint(img, append(more, "--kill")...); err != nil {
 		return err
 	}
 	return s.awaitDeath()
