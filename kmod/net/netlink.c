@@ -237,6 +237,9 @@ static int ckpt_netlink_data(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct 
 	    !ckpt_may_be(le32_to_cpu(msg->uid), le32_to_cpu(msg->gid)))
 		return ckpt_err(ctx, -EPERM, "image offset %llu: the messages that wait in a netlink socket need CAP_NET_ADMIN and the rights of uid %u",
 				in->offset, le32_to_cpu(msg->uid));
+	/* what they take differs a little from what they took, but not without bound */
+	if (atomic_read(&sk->sk_rmem_alloc) / 2 > sk->sk_rcvbuf)
+		return ckpt_bad(ctx, in, "more messages wait than the buffer holds");
 	skb = alloc_skb(len, GFP_KERNEL);
 	if (!skb)
 		return -ENOMEM;
@@ -249,7 +252,6 @@ static int ckpt_netlink_data(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct 
 	NETLINK_CB(skb).creds.gid = make_kgid(ns, le32_to_cpu(msg->gid));
 	NETLINK_CB(skb).nsid_is_set = le32_to_cpu(msg->flags) & CKPT_NETLINK_MSG_NSID;
 	NETLINK_CB(skb).nsid = le32_to_cpu(msg->nsid);
-	/* they were within the limit, which counts memory rather than data */
 	skb_set_owner_r(skb, sk);
 	skb_queue_tail(&sk->sk_receive_queue, skb);
 	return 0;
