@@ -120,17 +120,21 @@ func (e *env) damaged(cuts, fields, random int, seed int64) error {
 	if err := os.Chmod(s.path("img"), 0o644); err != nil {
 		return err
 	}
-	for _, root := range []bool{true, false} {
-		for _, args := range [][]string{
-			{"-how", "cuts", "-n", fmt.Sprint(cuts)},
-			{"-how", "fields", "-n", fmt.Sprint(fields)},
-			{"-how", "random", "-n", fmt.Sprint(random / 2), "-seed", fmt.Sprint(seed)},
-		} {
-			if err := e.fuzz(s.path("img"), root, args...); err != nil {
-				return err
-			}
+	// Where an image ends is looked at before any right is: as a user that would be the same again.
+	for _, try := range []struct {
+		root bool
+		how  string
+		n    int
+	}{
+		{true, "cuts", cuts}, {true, "fields", fields}, {true, "random", random / 2},
+		{false, "fields", fields / 4}, {false, "random", random / 2},
+	} {
+		if !try.root && try.how == "random" {
+			seed++
 		}
-		seed++
+		if err := e.fuzz(s.path("img"), try.root, "-how", try.how, "-n", fmt.Sprint(try.n), "-seed", fmt.Sprint(seed)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -164,6 +168,9 @@ func (e *env) damagedTCP(cuts, fields, random int) error {
 }
 
 var _ = register(scenario{name: "scenario/image-damaged-tcp", limit: 10 * time.Minute, run: func(e *env) error {
+	if e.g.job.Debug {
+		return e.damagedTCP(10, 40, 40)
+	}
 	return e.damagedTCP(10, 100, 100)
 }})
 
