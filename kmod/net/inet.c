@@ -32,13 +32,8 @@
 
 static bool ckpt_inet_match(struct file *file)
 {
-	struct socket *sock;
-	struct sock *sk;
+	struct sock *sk = ckpt_file_sk(file);
 
-	if (!S_ISSOCK(file_inode(file)->i_mode) || file->f_mode & FMODE_PATH)
-		return false;
-	sock = sock_from_file(file);
-	sk = sock ? sock->sk : NULL;
 	if (!sk || (sk->sk_family != AF_INET && sk->sk_family != AF_INET6))
 		return false;
 	if (sk->sk_type == SOCK_DGRAM)
@@ -50,7 +45,7 @@ static bool ckpt_inet_match(struct file *file)
 	if (sk->sk_state != TCP_CLOSE && sk->sk_state != TCP_LISTEN)
 		return false;
 	if (sk->sk_protocol == IPPROTO_MPTCP)
-		return sock->state == SS_UNCONNECTED;
+		return sk->sk_socket->state == SS_UNCONNECTED;
 	return sk->sk_protocol == IPPROTO_TCP;
 }
 

@@ -10,6 +10,7 @@
 
 struct inet_timewait_sock;
 struct sk_buff;
+struct sk_buff_head;
 
 /* of a connection: to be read, to be sent, to be sent by an end that is closed */
 enum ckpt_tcp_queue {
@@ -25,6 +26,9 @@ int ckpt_sock_save(struct ckpt_ctx *ctx, struct task_struct *task,
 int ckpt_sock_check(struct ckpt_ctx *ctx, const struct ckpt_in *in,
 		    const struct ckpt_sock *rec);
 void ckpt_sock_set(struct sock *sk, const struct ckpt_sock *rec);
+struct sock *ckpt_file_sk(struct file *file);
+struct sk_buff **ckpt_skbs_take(struct sk_buff_head *first, struct sk_buff_head *second,
+				unsigned int *n);
 struct pid *ckpt_pid_named(u32 nr);
 const struct cred *ckpt_peer_cred(struct ckpt_ctx *ctx, const struct ckpt_in *in,
 				  u32 ref);

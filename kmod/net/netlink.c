@@ -54,13 +54,8 @@ static struct ckpt_m_netlink_sock *ckpt_nlk(struct sock *sk)
 
 static bool ckpt_netlink_match(struct file *file)
 {
-	struct socket *sock;
-	struct sock *sk;
+	struct sock *sk = ckpt_file_sk(file);
 
-	if (!S_ISSOCK(file_inode(file)->i_mode) || file->f_mode & FMODE_PATH)
-		return false;
-	sock = sock_from_file(file);
-	sk = sock ? sock->sk : NULL;
 	if (!sk || sk->sk_family != AF_NETLINK)
 		return false;
 	return !ckpt_nlk(sk)->bound ||
@@ -68,31 +63,6 @@ static bool ckpt_netlink_match(struct file *file)
 }
 
 /* ---- checkpoint ---- */
-
-/* references to what waits, the oldest first; new ones may come in at any time */
-static struct sk_buff **ckpt_netlink_take(struct sock *sk, unsigned int *n)
-{
-	struct sk_buff_head *queue = &sk->sk_receive_queue;
-	struct sk_buff **skbs, *skb;
-	unsigned int cap;
-
-	for (cap = 16; ; cap *= 2) {
-		skbs = kvmalloc_array(cap, sizeof(*skbs), GFP_KERNEL);
-		if (!skbs)
-			return NULL;
-		*n = 0;
-		spin_lock_irq(&queue->lock);
-		if (skb_queue_len(queue) <= cap) {
-			skb_queue_walk(queue, skb)
-				skbs[(*n)++] = skb_get(skb);
-			cap = 0;
-		}
-		spin_unlock_irq(&queue->lock);
-		if (!cap)
-			return skbs;
-		kvfree(skbs);
-	}
-}
 
 static int ckpt_netlink_save(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct sk_buff *skb,
 			     bool last)
@@ -126,7 +96,7 @@ static int ckpt_netlink_save(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct 
 static int ckpt_netlink_queue(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct sock *sk)
 {
 	unsigned int n, i;
-	struct sk_buff **skbs = ckpt_netlink_take(sk, &n);
+	struct sk_buff **skbs = ckpt_skbs_take(&sk->sk_receive_queue, NULL, &n);
 	int err = 0;
 
 	if (!skbs)

@@ -4,7 +4,8 @@
  * Refuses: BPF filters and maps, timestamping by hardware, sockets bound to a
  * device, options that no one has met yet; sockets of another network
  * namespace.
- * Locks: none; the tasks that could change an option are parked.
+ * Locks: those of queues, to take references to what waits; else none: the tasks
+ * that could change an option are parked.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -12,11 +13,69 @@
 #include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
 #include <net/net_namespace.h>
 
 #include "net.h"
+
+/**
+ * ckpt_file_sk() - the socket that a file is
+ * @file: any file
+ *
+ * Return: the socket, or NULL: the file is none, or was opened with O_PATH.
+ */
+struct sock *ckpt_file_sk(struct file *file)
+{
+	struct socket *sock;
+
+	if (!S_ISSOCK(file_inode(file)->i_mode) || file->f_mode & FMODE_PATH)
+		return NULL;
+	sock = sock_from_file(file);
+	return sock ? sock->sk : NULL;
+}
+
+/**
+ * ckpt_skbs_take() - references to all that waits in a socket
+ * @first: a queue
+ * @second: the queue that is read after it, or NULL
+ * @n: how many there are
+ *
+ * They are those of one moment: outsiders may go on sending.
+ *
+ * Return: the references, the oldest first, to be freed with kvfree(); NULL
+ * without memory.
+ */
+struct sk_buff **ckpt_skbs_take(struct sk_buff_head *first, struct sk_buff_head *second,
+				unsigned int *n)
+{
+	unsigned int cap = skb_queue_len_lockless(first) + 16, len;
+	struct sk_buff **skbs, *skb;
+
+	for (*n = 0; ; cap = len + 16) {
+		skbs = kvmalloc_array(cap, sizeof(*skbs), GFP_KERNEL);
+		if (!skbs)
+			return NULL;
+		spin_lock_irq(&first->lock);
+		if (second)
+			spin_lock(&second->lock);
+		len = skb_queue_len(first) + (second ? skb_queue_len(second) : 0);
+		if (len <= cap) {
+			skb_queue_walk(first, skb)
+				skbs[(*n)++] = skb_get(skb);
+			if (second)
+				skb_queue_walk(second, skb)
+					skbs[(*n)++] = skb_get(skb);
+		}
+		if (second)
+			spin_unlock(&second->lock);
+		spin_unlock_irq(&first->lock);
+		if (len <= cap)
+			return skbs;
+		kvfree(skbs);
+	}
+}
 
 static const struct {
 	u32 rec;

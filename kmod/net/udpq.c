@@ -23,36 +23,6 @@
 
 /* ---- checkpoint ---- */
 
-static struct sk_buff **ckpt_udp_take(struct sock *sk, unsigned int *n)
-{
-	struct sk_buff_head *first = &udp_sk(sk)->reader_queue, *second = &sk->sk_receive_queue;
-	struct sk_buff **skbs, *skb;
-	unsigned int cap;
-
-	/* new ones may come in at any time */
-	for (cap = 16; ; cap *= 2) {
-		skbs = kvmalloc_array(cap, sizeof(*skbs), GFP_KERNEL);
-		if (!skbs)
-			return NULL;
-		*n = 0;
-		spin_lock_bh(&first->lock);
-		/* the order that recv() has them in */
-		spin_lock(&second->lock);
-		if (skb_queue_len(first) + skb_queue_len(second) <= cap) {
-			skb_queue_walk(first, skb)
-				skbs[(*n)++] = skb_get(skb);
-			skb_queue_walk(second, skb)
-				skbs[(*n)++] = skb_get(skb);
-			cap = 0;
-		}
-		spin_unlock(&second->lock);
-		spin_unlock_bh(&first->lock);
-		if (!cap)
-			return skbs;
-		kvfree(skbs);
-	}
-}
-
 static int ckpt_udp_save(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct sk_buff *skb,
 			 bool last)
 {
@@ -102,9 +72,11 @@ static int ckpt_udp_save(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct sk_b
 int ckpt_udp_queue(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct sock *sk)
 {
 	unsigned int n, i;
-	struct sk_buff **skbs = ckpt_udp_take(sk, &n);
+	struct sk_buff **skbs;
 	int err = 0;
 
+	/* the order that recv() has them in */
+	skbs = ckpt_skbs_take(&udp_sk(sk)->reader_queue, &sk->sk_receive_queue, &n);
 	if (!skbs)
 		return -ENOMEM;
 	for (i = 0; i < n; i++) {

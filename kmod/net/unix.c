@@ -24,12 +24,9 @@
 
 static bool ckpt_unix_match(struct file *file)
 {
-	struct socket *sock;
+	struct sock *sk = ckpt_file_sk(file);
 
-	if (!S_ISSOCK(file_inode(file)->i_mode) || file->f_mode & FMODE_PATH)
-		return false;
-	sock = sock_from_file(file);
-	return sock && sock->sk && sock->sk->sk_family == AF_UNIX;
+	return sk && sk->sk_family == AF_UNIX;
 }
 
 static void ckpt_unix_cp_drop(struct ckpt_obj *obj)

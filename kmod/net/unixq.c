@@ -20,31 +20,6 @@
 /* largest message: with the passed files it must fit a record */
 #define CKPT_MSG_MAX	(CKPT_REC_MAX - 4096)
 
-/* references to all messages, as they were at one moment; outsiders may go on sending */
-static int ckpt_unix_take(struct sock *sk, struct ckpt_unix_cp *cp)
-{
-	struct sk_buff_head *q = &sk->sk_receive_queue;
-	struct sk_buff *skb;
-	unsigned int cap;
-
-	for (cap = skb_queue_len_lockless(q); ; cap = cap * 2 + 16) {
-		if (!cap)
-			continue;
-		cp->skbs = kvmalloc_array(cap, sizeof(*cp->skbs), GFP_KERNEL);
-		if (!cp->skbs)
-			return -ENOMEM;
-		spin_lock(&q->lock);
-		if (skb_queue_len(q) <= cap) {
-			skb_queue_walk(q, skb)
-				cp->skbs[cp->n++] = skb_get(skb);
-			spin_unlock(&q->lock);
-			return 0;
-		}
-		spin_unlock(&q->lock);
-		kvfree(cp->skbs);
-	}
-}
-
 static int ckpt_unix_walk_skb(struct ckpt_ctx *ctx, struct ckpt_obj *obj,
 			      struct sk_buff *skb)
 {
@@ -83,7 +58,8 @@ int ckpt_unix_walk(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	if (cp->walked || (!cp->file && !cp->listener))
 		return 0;
 	cp->walked = true;
-	err = ckpt_unix_take(sk, cp);
+	cp->skbs = ckpt_skbs_take(&sk->sk_receive_queue, NULL, &cp->n);
+	err = cp->skbs ? 0 : -ENOMEM;
 	for (i = 0; !err && i < cp->n; i++)
 		err = ckpt_unix_walk_skb(ctx, obj, cp->skbs[i]);
 	if (err)
