@@ -3,13 +3,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -209,16 +207,13 @@ func (f *faulter) restartWith(who string, n int) (fault, err error) {
 // arm waits until all processes have joined, and sets the fault of one.
 func (f *faulter) arm(pid, n int) error {
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		threads, _ := filepath.Glob("/proc/self/task/*/stack")
-		for _, t := range threads {
-			if text, err := os.ReadFile(t); err != nil || !bytes.Contains(text, []byte("ckpt_phase")) {
-				continue
-			}
-			if err := failNth(pid, pid, n); err != nil {
-				return err
-			}
-			return stopAt("")
+		if !sleepsIn(os.Getpid(), "ckpt_phase") {
+			continue
 		}
+		if err := failNth(pid, pid, n); err != nil {
+			return err
+		}
+		return stopAt("")
 	}
 	return fmt.Errorf("the restart does not come to reading\n%s", stacks())
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +77,10 @@ func stacks() string {
 				continue
 			}
 			sys, _ := os.ReadFile(d + "/syscall")
-			stack, _ := os.ReadFile(d + "/stack")
+			var stack []byte
+			if wchan, _ := os.ReadFile(d + "/wchan"); string(wchan) != "0" {
+				stack, _ = os.ReadFile(d + "/stack")
+			}
 			fmt.Fprintf(&b, "task %d/%d %s state %c parent %d syscall %s\n", t.pid, th.pid, th.comm, th.state, th.ppid, strings.TrimSpace(string(sys)))
 			for _, l := range lines(stack) {
 				fmt.Fprintf(&b, "    %s\n", l)
@@ -84,6 +88,19 @@ func stacks() string {
 		}
 	}
 	return b.String()
+}
+
+// sleepsIn tells whether some thread of a process sleeps in a kernel function, and in none that this calls.
+//
+// Not /proc/PID/stack: that walks the stack of a thread that may be running,
+// and reads what KASAN takes for an access out of bounds. The kernel keeps a
+// thread asleep while it looks for wchan.
+func sleepsIn(pid int, function string) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/wchan", pid))
+	return slices.ContainsFunc(threads, func(file string) bool {
+		name, err := os.ReadFile(file)
+		return err == nil && string(name) == function
+	})
 }
 
 // kernelLeaks unloads the module and asks the debug kernel what it found.

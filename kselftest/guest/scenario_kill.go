@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -49,7 +48,7 @@ func (e *env) begin(phase string, args ...string) (*operation, error) {
 	}
 	o.process = p
 	for end := time.Now().Add(e.limit); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		if stacked(p.pid, "ckpt_phase") {
+		if sleepsIn(p.pid, "ckpt_phase") {
 			return o, nil
 		}
 		select {
@@ -83,23 +82,6 @@ func (e *env) spawn(out string, sys *syscall.SysProcAttr, argv ...string) (*proc
 		sys = &syscall.SysProcAttr{Setsid: true}
 	}
 	return start(command{argv: argv, files: []*os.File{null, f, f}, sys: sys})
-}
-
-// stacked tells whether some thread of a process sleeps in a kernel function, and in none that this calls.
-func stacked(pid int, function string) bool {
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
-	for _, d := range threads {
-		text, err := os.ReadFile(d + "/stack")
-		top, _, _ := strings.Cut(string(text), "\n")
-		if err != nil || !strings.Contains(top, function) {
-			continue
-		}
-		// One that runs is only passing.
-		if t, err := readTask(d); err == nil && t.state != 'R' {
-			return true
-		}
-	}
-	return false
 }
 
 // end lets the operation go on and returns how crctl ended.
