@@ -234,7 +234,8 @@ func (e *env) faults(step, limit int) error {
 	worker := func(args ...string) error {
 		e.n++
 		out := e.path(fmt.Sprintf("faults-%d.out", e.n))
-		p, err := e.spawn(out, nil, append([]string{"/run/agent", "-faults", "-step", fmt.Sprint(step), "-max", fmt.Sprint(limit)}, args...)...)
+		// Go stops its threads by a signal to let others run. A fault that hits the frame of that signal is a SIGSEGV.
+		p, err := e.spawn(out, nil, append([]string{"env", "GODEBUG=asyncpreemptoff=1", "/run/agent", "-faults", "-step", fmt.Sprint(step), "-max", fmt.Sprint(limit)}, args...)...)
 		if err != nil {
 			return err
 		}
