@@ -119,12 +119,16 @@ func (g *guest) kernelLeaks() (bad []string) {
 	if _, err := os.Stat(leak); err != nil {
 		return bad
 	}
+	// A scan looks through all pages in use and all objects: what is only cached costs it most of its time.
+	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
+		return append(bad, err.Error())
+	}
 	// An object is reported when it is unreferenced in two scans and older than 5 seconds.
-	for range 2 {
+	for i := range 2 {
+		time.Sleep(time.Duration(i) * 6 * time.Second)
 		if err := os.WriteFile(leak, []byte("scan"), 0); err != nil {
 			return append(bad, fmt.Sprintf("kmemleak scan: %v", err))
 		}
-		time.Sleep(6 * time.Second)
 	}
 	if data, err := os.ReadFile(leak); err != nil {
 		bad = append(bad, fmt.Sprintf("reading kmemleak: %v", err))
