@@ -30,13 +30,34 @@ var harmless = regexp.MustCompile(strings.Join([]string{
 	`Testing .* NMI|NMI watchdog: Enabled|NMI watchdog: Perf`,
 }, "|"))
 
+// FaultsOn and FaultsOff are what a guest writes to its kernel's log before and after it lets allocations fail.
+const (
+	FaultsOn  = "guest: allocations fail from here on"
+	FaultsOff = "guest: allocations fail no longer"
+)
+
 // ScanConsole returns the lines of a console log that tell of trouble.
+//
+// Of an allocation that fails on purpose the kernel's vmalloc speaks, with a trace of its own, when it was for the stack of
+// a new thread: nobody can tell it not to. Any other time that is trouble.
 func ScanConsole(log []byte) []string {
 	var bad []string
+	faults, spoken := false, false
 	for len(log) > 0 {
 		line, rest, _ := bytes.Cut(log, []byte("\n"))
 		log = rest
 		line = bytes.TrimRight(line, "\r")
+		switch {
+		case bytes.Contains(line, []byte(FaultsOn)):
+			faults = true
+		case bytes.Contains(line, []byte(FaultsOff)):
+			faults = false
+		case faults && bytes.Contains(line, []byte(": vmalloc error: size ")):
+			spoken = true
+		case spoken && bytes.Contains(line, []byte("Call Trace:")):
+			spoken = false
+			continue
+		}
 		if trouble.Match(line) && !harmless.Match(line) {
 			bad = append(bad, string(line))
 		}

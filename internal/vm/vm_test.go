@@ -44,6 +44,23 @@ func TestScanConsole(t *testing.T) {
 	}
 }
 
+func TestScanConsoleFaults(t *testing.T) {
+	const spoken = "[ 3.0] a: vmalloc error: size 32768, vm_struct allocation failed\n[ 3.0] Call Trace:\n[ 3.0] show_mem\n"
+	const trace = "[ 3.1] Call Trace:"
+	on, off := "[ 2.9] "+FaultsOn+"\n", "[ 3.2] "+FaultsOff+"\n"
+	for log, want := range map[string]int{
+		spoken:                     1,
+		on + spoken + off:          0,
+		on + trace + "\n" + off:    1,
+		on + spoken + trace + "\n": 1,
+		on + off + spoken:          1,
+	} {
+		if got := ScanConsole([]byte(log)); len(got) != want {
+			t.Errorf("%q: got %q", log, got)
+		}
+	}
+}
+
 func exitError(t *testing.T, code string) error {
 	t.Helper()
 	return exec.Command("sh", "-c", "exit "+code).Run()

@@ -16,6 +16,7 @@ import (
 
 	"crctl/image"
 	"crctl/internal/tree"
+	"crctl/internal/vm"
 	"crctl/netlinkapi"
 )
 
@@ -218,6 +219,10 @@ func (f *faulter) arm(pid, n int) error {
 	return fmt.Errorf("the restart does not come to reading\n%s", stacks())
 }
 
+func tellKernel(text string) error {
+	return os.WriteFile("/dev/kmsg", []byte("<4>"+text), 0)
+}
+
 // faults runs the workers; the kernel must have been built for it.
 func (e *env) faults(step, limit int) error {
 	for _, dir := range []string{"failslab", "fail_page_alloc", "fail_usercopy", "fail_futex"} {
@@ -231,6 +236,10 @@ func (e *env) faults(step, limit int) error {
 			}
 		}
 	}
+	if err := tellKernel(vm.FaultsOn); err != nil {
+		return err
+	}
+	defer tellKernel(vm.FaultsOff)
 	worker := func(args ...string) error {
 		e.n++
 		out := e.path(fmt.Sprintf("faults-%d.out", e.n))
