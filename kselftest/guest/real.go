@@ -61,21 +61,13 @@ var _ = func() struct{} {
 	return struct{}{}
 }()
 
-// rounds is how often a real program is taken through something.
-func (e *env) rounds() int {
-	if e.g.job.Debug {
-		return 2
-	}
-	return 10
-}
-
 // real runs a program through some rounds of something.
 func (e *env) real(p realProgram, round func(*subject) error) error {
 	s, err := e.subject("run", p.argv...)
 	if err != nil {
 		return err
 	}
-	for i := 1; i <= e.rounds(); i++ {
+	for i := 1; i <= e.rounds(10); i++ {
 		if err := s.moves(); err != nil {
 			return fmt.Errorf("before round %d: %w", i, err)
 		}

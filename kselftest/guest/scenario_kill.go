@@ -294,7 +294,8 @@ var _ = register(scenario{name: "scenario/restless", limit: 90 * time.Second, ru
 			return err
 		}
 		saved := 0
-		for i := range 15 {
+		rounds := e.rounds(15)
+		for i := range rounds {
 			code, out, err := e.crctl("checkpoint", "--pid", fmt.Sprint(s.proc.pid), "-o", e.path("img"))
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
@@ -309,7 +310,7 @@ var _ = register(scenario{name: "scenario/restless", limit: 90 * time.Second, ru
 				return fmt.Errorf("%s: checkpoint %d (%d) has ended the program\n%s", name, i, code, out)
 			}
 		}
-		comment("", fmt.Sprintf("%s: %d of 15 saved", name, saved))
+		comment("", fmt.Sprintf("%s: %d of %d saved", name, saved, rounds))
 		killAll()
 	}
 	return e.quiet()

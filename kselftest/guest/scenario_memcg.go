@@ -37,7 +37,7 @@ var _ = register(scenario{name: "scenario/memcg", limit: 180 * time.Second, run:
 	if err := s.moves(); err != nil {
 		return err
 	}
-	for range 3 {
+	for range e.rounds(3) {
 		if _, err := s.checkpoint("img"); err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 // files, locked, or special to fork has the same generation.
 var _ = register(scenario{name: "scenario/moment", limit: 120 * time.Second, run: func(e *env) error {
 	p := job.Program{Name: "mm/gen"}
-	for range 3 {
+	for range e.rounds(3) {
 		s, err := e.test("gen", p, job.Restart)
 		if err != nil {
 			return err
@@ -95,7 +95,7 @@ var _ = register(scenario{name: "scenario/stopped", limit: 120 * time.Second, ru
 	if err != nil {
 		return err
 	}
-	for range 10 {
+	for range e.rounds(10) {
 		s.more = []string{"--stop"}
 		if _, err := s.restart("img"); err != nil {
 			return err

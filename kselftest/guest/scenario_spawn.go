@@ -17,7 +17,7 @@ var _ = register(scenario{name: "scenario/spawn", limit: 300 * time.Second, run:
 	if err != nil {
 		return err
 	}
-	for i := range 30 {
+	for i := range e.rounds(30) {
 		if _, err := s.checkpoint("img"); err != nil {
 			return fmt.Errorf("checkpoint %d: %w", i, err)
 		}

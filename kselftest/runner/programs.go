@@ -124,7 +124,7 @@ func (r *run) scenarios() ([]string, error) {
 			suite = "test"
 		}
 		if suite == r.o.suite && only.MatchString(s.Name) && (r.o.module != "" || s.Alone) &&
-			(s.Kernels == nil || slices.Contains(s.Kernels, r.o.name)) {
+			(!s.Alone || r.takes(s.Name, job.Ref)) && (s.Kernels == nil || slices.Contains(s.Kernels, r.o.name)) {
 			names = append(names, s.Name)
 		}
 	}
