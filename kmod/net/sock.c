@@ -52,24 +52,25 @@ struct sk_buff **ckpt_skbs_take(struct sk_buff_head *first, struct sk_buff_head 
 {
 	unsigned int cap = skb_queue_len_lockless(first) + 16, len;
 	struct sk_buff **skbs, *skb;
+	struct sk_buff_head none;
 
+	skb_queue_head_init(&none);
+	if (!second)
+		second = &none;
 	for (*n = 0; ; cap = len + 16) {
 		skbs = kvmalloc_array(cap, sizeof(*skbs), GFP_KERNEL);
 		if (!skbs)
 			return NULL;
 		spin_lock_irq(&first->lock);
-		if (second)
-			spin_lock(&second->lock);
-		len = skb_queue_len(first) + (second ? skb_queue_len(second) : 0);
+		spin_lock(&second->lock);
+		len = skb_queue_len(first) + skb_queue_len(second);
 		if (len <= cap) {
 			skb_queue_walk(first, skb)
 				skbs[(*n)++] = skb_get(skb);
-			if (second)
-				skb_queue_walk(second, skb)
-					skbs[(*n)++] = skb_get(skb);
+			skb_queue_walk(second, skb)
+				skbs[(*n)++] = skb_get(skb);
 		}
-		if (second)
-			spin_unlock(&second->lock);
+		spin_unlock(&second->lock);
 		spin_unlock_irq(&first->lock);
 		if (len <= cap)
 			return skbs;
