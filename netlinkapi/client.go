@@ -57,7 +57,7 @@ type CheckpointRequest struct {
 	UnlinkedMax uint64
 	OnEvent     func(Event) // called for every event, from one goroutine; may be nil
 	// Prepare is as in RestartRequest.
-	Prepare func() error
+	Prepare func() (undo func(), err error)
 }
 
 // RestartRequest is what RESTART asks for.
@@ -73,7 +73,8 @@ type RestartRequest struct {
 	OnEvent   func(Event)
 	// Prepare runs on the thread that the kernel works in, before it sends.
 	// The thread ends with the session, so it may change its root. May be nil.
-	Prepare func() error
+	// What it returns, if not nil, runs there when the kernel is done.
+	Prepare func() (undo func(), err error)
 }
 
 // Inherit replaces a file object of the image by a descriptor of the caller.

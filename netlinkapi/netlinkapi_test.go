@@ -273,7 +273,7 @@ func TestAbort(t *testing.T) {
 func TestPrepareFails(t *testing.T) {
 	k := &kernel{t: t}
 	cause := errors.New("no such directory")
-	_, err := k.client().Restart(t.Context(), &RestartRequest{LogFD: -1, Prepare: func() error { return cause }})
+	_, err := k.client().Restart(t.Context(), &RestartRequest{LogFD: -1, Prepare: func() (func(), error) { return nil, cause }})
 	if !errors.Is(err, cause) || len(k.sent) != 0 {
 		t.Errorf("%v, sent %v", err, k.sent)
 	}

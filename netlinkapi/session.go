@@ -39,7 +39,8 @@ type session struct {
 }
 
 // start sends cmd and returns as soon as there is a session.
-func (c *client) start(ctx context.Context, cmd uint8, attrs []byte, onEvent func(Event), prepare func() error) (Session, error) {
+func (c *client) start(ctx context.Context, cmd uint8, attrs []byte, onEvent func(Event),
+	prepare func() (func(), error)) (Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -86,16 +87,20 @@ func (c *client) start(ctx context.Context, cmd uint8, attrs []byte, onEvent fun
 
 // send is where the kernel works. Its thread is not given back to Go, because
 // prepare may have changed it.
-func (s *session) send(m genetlink.Message, prepare func() error) {
+func (s *session) send(m genetlink.Message, prepare func() (func(), error)) {
 	runtime.LockOSThread()
+	var undo func()
 	err := error(nil)
 	if prepare != nil {
-		err = prepare()
+		undo, err = prepare()
 	} else {
 		defer runtime.UnlockOSThread()
 	}
 	if err == nil {
 		_, err = s.conn.Send(m, s.family, netlink.Request)
+	}
+	if undo != nil {
+		undo()
 	}
 	s.mu.Lock()
 	s.sent = err

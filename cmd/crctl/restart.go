@@ -122,7 +122,7 @@ func (o *restartOptions) restart(ctx context.Context, e *env) (int, error) {
 	}
 	req.StreamPos, req.StreamCRC = src.reader.Position()
 	if o.root != "" {
-		req.Prepare = func() error { return tree.Chroot(o.root) }
+		req.Prepare = func() (func(), error) { return nil, tree.Chroot(o.root) }
 	}
 	run, err := o.begin(ctx, e, client, req, head)
 	show.end()

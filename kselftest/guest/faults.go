@@ -102,9 +102,25 @@ func failNth(pid, tid, n int) error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/task/%d/fail-nth", pid, tid), fmt.Append(nil, n), 0)
 }
 
-// onThread makes the n-th allocation of the calling thread fail.
-func onThread(n int) func() error {
-	return func() error { return failNth(os.Getpid(), unix.Gettid(), n) }
+// onThread makes the n-th allocation of the calling thread fail, until what it returns is called: what the Go runtime does
+// on the thread afterwards must not. So that is one write, again when it is the one that fails.
+func onThread(n int) func() (func(), error) {
+	return func() (func(), error) {
+		none, nth := []byte("0"), fmt.Append(nil, n)
+		fd, err := unix.Open(fmt.Sprintf("/proc/self/task/%d/fail-nth", unix.Gettid()), unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, err
+		}
+		_, err = unix.Write(fd, nth)
+		return func() {
+			for range 1000 {
+				if _, err := unix.Write(fd, none); err == nil {
+					break
+				}
+			}
+			unix.Close(fd)
+		}, err
+	}
 }
 
 func (f *faulter) checkpoint(n int) (fault, err error) {
