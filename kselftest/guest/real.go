@@ -49,25 +49,26 @@ var _ = func() struct{} {
 			suite, limit = "soak", 3*time.Minute
 		}
 		register(scenario{name: "real/" + p.name + " ref", suite: suite, alone: true, limit: limit, run: func(e *env) error {
-			return e.real(p, func(*subject) error { return nil })
+			return e.real(p, e.rounds(10), func(*subject) error { return nil })
 		}})
 		register(scenario{name: "real/" + p.name + " continue", suite: suite, limit: limit, run: func(e *env) error {
-			return e.real(p, func(s *subject) error { _, err := s.checkpoint("img"); return err })
+			return e.real(p, e.rounds(10), func(s *subject) error { _, err := s.checkpoint("img"); return err })
 		}})
 		register(scenario{name: "real/" + p.name + " restart", suite: suite, limit: limit, run: func(e *env) error {
-			return e.real(p, func(s *subject) error { return s.cycle("img") })
+			// What came back comes back again.
+			return e.real(p, max(2, e.rounds(10)), func(s *subject) error { return s.cycle("img") })
 		}})
 	}
 	return struct{}{}
 }()
 
 // real runs a program through some rounds of something.
-func (e *env) real(p realProgram, round func(*subject) error) error {
+func (e *env) real(p realProgram, rounds int, round func(*subject) error) error {
 	s, err := e.subject("run", p.argv...)
 	if err != nil {
 		return err
 	}
-	for i := 1; i <= e.rounds(10); i++ {
+	for i := 1; i <= rounds; i++ {
 		if err := s.moves(); err != nil {
 			return fmt.Errorf("before round %d: %w", i, err)
 		}

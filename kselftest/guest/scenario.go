@@ -87,11 +87,11 @@ func (e *env) test(name string, p job.Program, mode string) (*subject, error) {
 	return s, err
 }
 
-// rounds is how often to do again what may fall on another moment each time: n times, and a fifth of that on the debug
+// rounds is how often to do again what may fall on another moment each time: n times, and a tenth of that on the debug
 // kernel, which is many times slower.
 func (e *env) rounds(n int) int {
 	if e.g.job.Debug {
-		return max(1, n/5)
+		return max(1, n/10)
 	}
 	return n
 }
