@@ -51,6 +51,7 @@ struct ckpt_unix_rt {
 	struct file *file;		/* owns the socket then */
 	struct sock *peer;		/* with a reference each */
 	struct sock *listener;
+	const struct ckpt_unix_rt *mate;	/* what the image says of the peer */
 	const struct cred *cred;
 	struct pid *pid;
 	struct ckpt_unix rec;

@@ -221,6 +221,7 @@ int ckpt_unix_peer_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		other = ckpt_unix_get(ctx, in, le32_to_cpu(rec->peer), obj);
 		if (IS_ERR(other))
 			return PTR_ERR(other);
+		rt->mate = other->priv;
 		rt->peer = other->ptr;
 		sock_hold(rt->peer);
 	}
@@ -280,6 +281,12 @@ static int ckpt_unix_settle(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 
 	if (!rt->has_state || (!rt->file && !(le32_to_cpu(rt->rec.flags) & CKPT_UNIX_EMBRYO)))
 		return ckpt_err(ctx, -EBADMSG, "the image does not tell whose AF_UNIX socket %u is",
+				obj->objref);
+	/* a listener takes what waits in it for connections, and drops their senders */
+	if (rt->mate && sk->sk_type != SOCK_DGRAM &&
+	    !(le32_to_cpu(rt->mate->rec.flags) & CKPT_UNIX_GHOST) &&
+	    le32_to_cpu(rt->mate->state.state) != TCP_ESTABLISHED)
+		return ckpt_err(ctx, -EBADMSG, "AF_UNIX socket %u is connected to one that is not",
 				obj->objref);
 	ckpt_sock_set(sk, &rt->rec.sk);
 	spin_lock(&sk->sk_peer_lock);

@@ -286,7 +286,8 @@ int ckpt_unix_queue_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	frt = from->priv;
 	sk = obj->ptr;
 	if (nfds > SCM_MAX_FD || in->var_len < nfds * 4 || flags & ~3u ||
-	    !rt->has_state || le32_to_cpu(rt->state.state) == TCP_LISTEN || !frt->sock ||
+	    !rt->has_state || !frt->sock ||
+	    (sk->sk_type != SOCK_DGRAM && le32_to_cpu(rt->state.state) != TCP_ESTABLISHED) ||
 	    (sk->sk_type == SOCK_STREAM && in->var_len == nfds * 4) ||
 	    (flags & CKPT_UNIX_MSG_OOB &&
 	     (sk->sk_type != SOCK_STREAM || in->var_len != nfds * 4 + 1)) ||
