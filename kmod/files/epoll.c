@@ -15,6 +15,7 @@
 #include <linux/capability.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/net.h>
@@ -28,6 +29,7 @@
 #include "mirror.h"
 #include "../ksym.h"
 #include "../arch/arch.h"
+#include "../net/net.h"
 #include "../task/task.h"
 
 #define CKPT_WATCHES_MAX ((CKPT_REC_MAX - sizeof(struct ckpt_data)) / sizeof(struct ckpt_epoll_watch))
@@ -319,10 +321,13 @@ static bool ckpt_watch_inside(const struct ckpt_obj *target)
 {
 	switch (target->kind->rec) {
 	case CKPT_REC_FILE_PIPE:
+		/* a FIFO can be opened by its name */
+		return file_inode(target->ptr)->i_sb->s_magic == PIPEFS_MAGIC;
+	case CKPT_REC_FILE_UNIX:
+		return !ckpt_unix_reachable(target->ptr);
 	case CKPT_REC_FILE_EVENTFD:
 	case CKPT_REC_FILE_TIMERFD:
 	case CKPT_REC_FILE_EPOLL:
-	case CKPT_REC_FILE_UNIX:
 		return true;
 	}
 	return false;

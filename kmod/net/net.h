@@ -63,6 +63,7 @@ struct ckpt_unix_rt {
 
 extern const struct ckpt_file_kind ckpt_file_unix;
 int ckpt_unix_collect(struct ckpt_ctx *ctx);
+bool ckpt_unix_reachable(struct file *file);
 struct ckpt_obj *ckpt_unix_add(struct ckpt_ctx *ctx, struct sock *sk,
 			       struct task_struct *task);
 int ckpt_unix_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj);

@@ -491,6 +491,20 @@ int ckpt_unix_bind(struct ckpt_ctx *ctx, struct ckpt_unix_rt *rt, struct sock *s
 	return err;
 }
 
+/**
+ * ckpt_unix_reachable() - whether processes outside can make a socket ready
+ * @file: the open file of an AF_UNIX socket
+ *
+ * Return: true if they can address it.
+ */
+bool ckpt_unix_reachable(struct file *file)
+{
+	struct sock *sk = sock_from_file(file)->sk;
+
+	return (sk->sk_type == SOCK_DGRAM || READ_ONCE(sk->sk_state) == TCP_LISTEN) &&
+	       smp_load_acquire(&unix_sk(sk)->addr);	/* pairs with the release in bind() */
+}
+
 const struct ckpt_file_kind ckpt_file_unix = {
 	.name = "unix",
 	.rec = CKPT_REC_FILE_UNIX,
