@@ -20,7 +20,8 @@
 #include "../files/files.h"
 #include "../ksym.h"
 
-#define CKPT_ADDR_MAX	(sizeof(struct sockaddr_un) - offsetof(struct sockaddr_un, sun_path))
+/* a path may fill sun_path, and the kernel counts its NUL */
+#define CKPT_ADDR_MAX	(sizeof(struct sockaddr_un) - offsetof(struct sockaddr_un, sun_path) + 1)
 
 static bool ckpt_unix_match(struct file *file)
 {
@@ -268,13 +269,13 @@ int ckpt_unix_read(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		return -ENOMEM;
 	rt->rec = *rec;
 	err = -ENOMEM;
-	rt->addr = kzalloc(sizeof(*rt->addr), GFP_KERNEL);
+	rt->addr = kzalloc(offsetof(struct sockaddr_un, sun_path) + CKPT_ADDR_MAX + 1, GFP_KERNEL);
 	rt->path = kzalloc(plen + 1, GFP_KERNEL);
 	if (!rt->addr || !rt->path)
 		goto fail;
 	rt->addr->sun_family = AF_UNIX;
 	if (in->var_len) {
-		memcpy(rt->addr->sun_path, in->var, alen);
+		memcpy((char *)rt->addr + offsetof(struct sockaddr_un, sun_path), in->var, alen);
 		memcpy(rt->path, in->var + alen, plen);
 	}
 	err = sock_create(AF_UNIX, le32_to_cpu(rec->sk.type), 0, &rt->sock);
