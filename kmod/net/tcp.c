@@ -82,14 +82,19 @@ struct ckpt_tuple ckpt_tuple_mirror(struct ckpt_tuple t)
 struct sock *ckpt_tuple_find(struct net *net, const struct ckpt_tuple *t)
 {
 	struct inet_hashinfo *hash = net->ipv4.tcp_death_row.hashinfo;
+	struct sock *sk;
 
+	rcu_read_lock();
 #if IS_ENABLED(CONFIG_IPV6)
 	if (!ipv6_addr_v4mapped(&t->laddr))
-		return __inet6_lookup_established(net, hash, &t->raddr, htons(t->rport),
-						  &t->laddr, t->lport, 0, 0);
+		sk = __inet6_lookup_established(net, hash, &t->raddr, htons(t->rport),
+						&t->laddr, t->lport, 0, 0);
+	else
 #endif
-	return __inet_lookup_established(net, hash, t->raddr.s6_addr32[3], htons(t->rport),
-					 t->laddr.s6_addr32[3], t->lport, 0, 0);
+		sk = __inet_lookup_established(net, hash, t->raddr.s6_addr32[3], htons(t->rport),
+					       t->laddr.s6_addr32[3], t->lport, 0, 0);
+	rcu_read_unlock();
+	return sk;
 }
 
 static struct sock *ckpt_tcp_other(struct sock *sk)
