@@ -113,7 +113,8 @@ static struct ckpt_outside_list *ckpt_outside_list(struct ckpt_ctx *ctx)
 	return list;
 }
 
-static void ckpt_outside_refuse(struct ckpt_ctx *ctx, const struct ckpt_outside *o)
+/* returns true if the file is left behind */
+static bool ckpt_outside_refuse(struct ckpt_ctx *ctx, const struct ckpt_outside *o)
 {
 	const struct ckpt_file_kind *kind = o->obj->kind;
 	struct file *file = o->obj->ptr;
@@ -121,17 +122,18 @@ static void ckpt_outside_refuse(struct ckpt_ctx *ctx, const struct ckpt_outside 
 	if (kind == &ckpt_file_path) {
 		ckpt_log(ctx, "note: process %d (%s) outside of the tree writes to %pD at the same position; after a restart each has its own",
 			 o->pid, o->comm, file);
-		return;
+		return false;
 	}
 	if (!ckpt_leak_allowed(ctx, kind->name)) {
 		ckpt_refuse(ctx, o->obj->task, kind->name,
 			    "%s:[%lu] is open in process %d (%s) outside of the tree, too; close it there, or leave it behind with --allow-leak %s",
 			    kind->name, file_inode(file)->i_ino, o->pid, o->comm, kind->name);
-		return;
+		return false;
 	}
 	if (kind == &ckpt_file_unix)
 		ckpt_unix_leave(o->obj->priv);
 	o->obj->kind = &ckpt_file_inherit;
+	return true;
 }
 
 /* system calls that threads sleep in: each may have a reference to any file */
@@ -169,6 +171,7 @@ int ckpt_files_leaks(struct ckpt_ctx *ctx)
 	struct ckpt_outside_list *list = ckpt_outside_list(ctx);
 	struct ckpt_obj *obj;
 	unsigned int i;
+	bool left = false;
 	long calls;
 	int err = 0;
 
@@ -193,7 +196,14 @@ int ckpt_files_leaks(struct ckpt_ctx *ctx)
 		if (!list->files[i].found)
 			ckpt_outside_unexplained(ctx, obj, calls);
 		else if (!obj->kind->outside)
-			ckpt_outside_refuse(ctx, &list->files[i]);
+			left |= ckpt_outside_refuse(ctx, &list->files[i]);
+	}
+	/* the other end of a connection has its end outside now */
+	list_for_each_entry(obj, &ctx->obj_list, node) {
+		if (err || !left)
+			break;
+		if (obj->type == CKPT_OBJ_TCP || obj->type == CKPT_OBJ_UNIX)
+			err = obj->leak(ctx, obj);
 	}
 	kvfree(list);
 	return err;

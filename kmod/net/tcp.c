@@ -181,16 +181,17 @@ static int ckpt_tcp_refuse(struct ckpt_ctx *ctx, struct ckpt_obj *file, const ch
 /* everything is collected: looks who has the other end */
 static int ckpt_tcp_leak(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
-	struct ckpt_obj *file = obj->priv;
+	struct ckpt_obj *file = obj->priv, *peer;
 	struct sock *sk = obj->ptr, *other;
 	int err = 0;
 
-	if (!ckpt_tcp_connected(sk))
+	if (!ckpt_tcp_connected(sk) || file->kind == &ckpt_file_inherit)
 		return 0;
 	other = ckpt_tcp_other(sk);
+	peer = other ? ckpt_obj_find(ctx, other, CKPT_OBJ_TCP) : NULL;
 	if (other == sk)
 		err = ckpt_tcp_refuse(ctx, file, "is of a socket with itself; close it");
-	else if ((other && ckpt_obj_find(ctx, other, CKPT_OBJ_TCP)) ||
+	else if ((peer && ((struct ckpt_obj *)peer->priv)->kind != &ckpt_file_inherit) ||
 		 ckpt_tcp_orphan(sk, other))
 		err = 0;
 	else if (ckpt_leak_allowed(ctx, "tcp-established"))
