@@ -125,13 +125,13 @@ static void ckpt_inet_addrs(struct sock *sk, struct ckpt_file_inet *rec)
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6) {
 		memcpy(rec->addr, &sk->sk_v6_rcv_saddr, 16);
-		if (rec->peer_port)
+		if (le32_to_cpu(rec->state) == TCP_ESTABLISHED)
 			memcpy(rec->peer, &sk->sk_v6_daddr, 16);
 		return;
 	}
 #endif
 	memcpy(rec->addr, &inet->inet_rcv_saddr, 4);
-	if (rec->peer_port)
+	if (le32_to_cpu(rec->state) == TCP_ESTABLISHED)
 		memcpy(rec->peer, &inet->inet_daddr, 4);
 }
 
@@ -221,7 +221,7 @@ static int ckpt_inet_check(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		return ckpt_bad(ctx, in, "its state is out of range");
 	if (le32_to_cpu(rec->port) > U16_MAX || le32_to_cpu(rec->peer_port) > U16_MAX ||
 	    (state != TCP_CLOSE && !rec->port) ||
-	    !rec->peer_port == conn)
+	    (rec->peer_port && !conn) || (!rec->peer_port && conn && !udp))
 		return ckpt_bad(ctx, in, "its addresses do not fit its state");
 	if (le32_to_cpu(rec->flags) & ~CKPT_INET_ALL || le32_to_cpu(rec->shutdown) > 3 ||
 	    le32_to_cpu(rec->err) > MAX_ERRNO ||
@@ -289,6 +289,8 @@ static int ckpt_inet_bind(struct ckpt_ctx *ctx, const struct ckpt_file_inet *rec
 			  struct socket *sock)
 {
 	u32 family = le32_to_cpu(rec->family), flags = le32_to_cpu(rec->flags);
+	/* not the port: a UDP socket may be connected to port 0 */
+	bool conn = le32_to_cpu(rec->state) == TCP_ESTABLISHED;
 	static const u8 any[16];
 	struct sockaddr_storage ss;
 	struct sock *sk = sock->sk;
@@ -296,7 +298,7 @@ static int ckpt_inet_bind(struct ckpt_ctx *ctx, const struct ckpt_file_inet *rec
 
 	if (rec->port) {
 		len = ckpt_inet_sockaddr(&ss, family,
-					 rec->peer_port && !(flags & CKPT_INET_ADDR) ?
+					 conn && !(flags & CKPT_INET_ADDR) ?
 					 any : rec->addr, rec->port);
 		err = kernel_bind(sock, (struct sockaddr *)&ss, len);
 		if (err)
@@ -305,7 +307,7 @@ static int ckpt_inet_bind(struct ckpt_ctx *ctx, const struct ckpt_file_inet *rec
 					err == -EADDRINUSE ? ": the address is in use" :
 					err == -EADDRNOTAVAIL ? ": no device has it" : "");
 	}
-	if (rec->peer_port) {
+	if (conn) {
 		len = ckpt_inet_sockaddr(&ss, family, rec->peer, rec->peer_port);
 		err = kernel_connect(sock, (struct sockaddr *)&ss, len, 0);
 		if (err)

@@ -4,6 +4,7 @@
  * Refuses: at restart, one that is not in the table.
  * Locks: lock_sock in the callees.
  */
+#include <linux/ipv6.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/tcp.h>
@@ -41,6 +42,11 @@ static const struct {
 	{ SOL_IPV6, IPV6_TRANSPARENT }, { SOL_IPV6, IPV6_RECVORIGDSTADDR },
 	{ SOL_IPV6, IPV6_RECVPATHMTU }, { SOL_IPV6, IPV6_ADDR_PREFERENCES },
 	{ SOL_IPV6, IPV6_MINHOPCOUNT }, { SOL_IPV6, IPV6_RECVFRAGSIZE },
+	{ SOL_IPV6, IPV6_MTU }, { SOL_IPV6, IPV6_RECVRTHDR }, { SOL_IPV6, IPV6_RECVHOPOPTS },
+	{ SOL_IPV6, IPV6_RECVDSTOPTS }, { SOL_IPV6, IPV6_FLOWINFO_SEND },
+	{ SOL_IPV6, IPV6_2292PKTINFO }, { SOL_IPV6, IPV6_2292HOPLIMIT },
+	{ SOL_IPV6, IPV6_2292RTHDR }, { SOL_IPV6, IPV6_2292HOPOPTS },
+	{ SOL_IPV6, IPV6_2292DSTOPTS },
 	{ SOL_TCP, TCP_NODELAY }, { SOL_TCP, TCP_MAXSEG }, { SOL_TCP, TCP_CORK },
 	{ SOL_TCP, TCP_KEEPIDLE }, { SOL_TCP, TCP_KEEPINTVL }, { SOL_TCP, TCP_KEEPCNT },
 	{ SOL_TCP, TCP_SYNCNT }, { SOL_TCP, TCP_LINGER2 }, { SOL_TCP, TCP_DEFER_ACCEPT },
@@ -50,7 +56,7 @@ static const struct {
 	{ SOL_TCP, TCP_SAVE_SYN }, { SOL_TCP, TCP_FASTOPEN_CONNECT },
 	{ SOL_TCP, TCP_FASTOPEN_NO_COOKIE }, { SOL_TCP, TCP_INQ }, { SOL_TCP, TCP_TX_DELAY },
 	{ SOL_UDP, UDP_NO_CHECK6_TX }, { SOL_UDP, UDP_NO_CHECK6_RX },
-	{ SOL_UDP, UDP_SEGMENT }, { SOL_UDP, UDP_GRO },
+	{ SOL_UDP, UDP_SEGMENT }, { SOL_UDP, UDP_GRO }, { SOL_UDP, UDP_CORK },
 };
 
 static_assert(ARRAY_SIZE(ckpt_inet_opts) <= CKPT_INET_OPTS);
@@ -71,17 +77,42 @@ static int ckpt_inet_get(struct socket *sock, int level, int opt, unsigned long 
 	return err ? err : len;
 }
 
-/* those that a stream cannot be given, and those that tcp.c deals with */
+/* those that a stream cannot be given, those that tcp.c deals with, and what is read is another thing */
 static bool ckpt_inet_skip(struct sock *sk, int level, int opt)
 {
+	/* that of the path */
+	if (level == SOL_IPV6 && opt == IPV6_MTU)
+		return true;
 	if (sk->sk_type != SOCK_STREAM)
 		return false;
 	if (level == SOL_IP)
 		return opt == IP_MULTICAST_TTL;
 	if (level == SOL_IPV6)
 		return opt == IPV6_MULTICAST_HOPS;
-	return level == SOL_TCP && ckpt_tcp_connected(sk) &&
-	       (opt == TCP_MAXSEG || opt == TCP_WINDOW_CLAMP);
+	if (level != SOL_TCP)
+		return false;
+	/* unless the program has set one, it is that of the last connection */
+	if (opt == TCP_MAXSEG && sk->sk_protocol == IPPROTO_TCP && !tcp_sk(sk)->rx_opt.user_mss)
+		return true;
+	return ckpt_tcp_connected(sk) && (opt == TCP_MAXSEG || opt == TCP_WINDOW_CLAMP);
+}
+
+/* adds the one that cannot be read */
+static struct ckpt_inet_opt *ckpt_inet_mtu(struct sock *sk, struct ckpt_inet_opt *o)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	const struct ipv6_pinfo *np = inet6_sk(sk);
+
+	if (np && np->frag_size) {
+		memset(o, 0, sizeof(*o));
+		o->level = cpu_to_le32(SOL_IPV6);
+		o->opt = cpu_to_le32(IPV6_MTU);
+		o->len = cpu_to_le32(sizeof(np->frag_size));
+		memcpy(o->value, &np->frag_size, sizeof(np->frag_size));
+		o++;
+	}
+#endif
+	return o;
 }
 
 /**
@@ -132,6 +163,7 @@ int ckpt_inet_options(struct socket *sock, struct ckpt_inet_opt *opts, u32 *back
 		o->len = cpu_to_le32(len);
 		o++;
 	}
+	o = ckpt_inet_mtu(sk, o);
 	*backlog = sk->sk_max_ack_backlog;
 	if (sk->sk_protocol == IPPROTO_MPTCP && sk->sk_state == TCP_LISTEN &&
 	    ckpt_inet_get(sock, SOL_TCP, TCP_INFO, page, sizeof(struct tcp_info)) > 0 &&

@@ -104,7 +104,7 @@ int ckpt_inet_listen(struct ckpt_ctx *ctx, struct ckpt_obj *obj);
 struct ckpt_inet_rt *ckpt_inet_connection(struct ckpt_obj *obj);
 
 /* inetopt.c: their options */
-#define CKPT_INET_OPTS	80	/* more than the table has */
+#define CKPT_INET_OPTS	96	/* more than the table has */
 int ckpt_inet_options(struct socket *sock, struct ckpt_inet_opt *opts, u32 *backlog);
 int ckpt_inet_set_options(struct ckpt_ctx *ctx, struct ckpt_in *in, struct socket *sock);
 

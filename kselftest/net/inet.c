@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* UDP sockets: addresses, connections, options, and the datagrams that wait in them. */
 #include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include "inet.h"
@@ -24,11 +25,11 @@ static void *sleeper(void *arg)
 
 int main(void)
 {
-	int u, c, one, autob, six, ep, port, c_port, six_port, auto_port, twin;
+	int u, c, one, autob, six, ep, port, c_port, six_port, auto_port, twin, nowhere, nowhere_port;
 	struct sockaddr_in sin = loopback(AF_INET, 0).v4, from;
 	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
 	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = 7 };
-	static char big[1400], buf[2048], control[256];
+	static char big[1400], huge[65520], buf[2048], control[256];
 	struct iovec iov = { buf, sizeof(buf) };
 	struct msghdr msg = { .msg_name = &from, .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control };
 	struct in_pktinfo *info = NULL;
@@ -77,6 +78,13 @@ int main(void)
 	sin6.sin6_port = six_port;
 	must(connect(one, (void *)&sin6, sizeof(sin6)));
 	must(send(one, "six", 3, 0));
+	set(one, SOL_IPV6, IPV6_MTU, 1280);
+	set(one, SOL_IPV6, IPV6_2292PKTINFO, 1);
+	set(one, IPPROTO_UDP, UDP_CORK, 1);
+	nowhere = must(socket(AF_INET, SOCK_DGRAM, 0));
+	sin.sin_port = 0;
+	must(connect(nowhere, (void *)&sin, sizeof(sin)));
+	nowhere_port = port_of(nowhere);
 
 	ep = must(epoll_create1(0));
 	must(epoll_ctl(ep, EPOLL_CTL_ADD, autob, &ev));
@@ -85,7 +93,7 @@ int main(void)
 	must(bind(sleeper_fd, (void *)&sin, sizeof(sin)));
 	if (pthread_create(&thread, NULL, sleeper, NULL))
 		die("pthread_create");
-	test_init(19);
+	test_init(22);
 
 	ckpt_point();
 
@@ -120,6 +128,23 @@ int main(void)
 	ok(n == 6 && IN6_IS_ADDR_V4MAPPED(&sin6.sin6_addr) && sin6.sin6_port == auto_port, "IPv4 on an IPv6 socket");
 	n = recvfrom(six, buf, sizeof(buf), MSG_DONTWAIT, (void *)&sin6, &len);
 	ok(n == 3 && IN6_IS_ADDR_LOOPBACK(&sin6.sin6_addr) && sin6.sin6_port == port_of(one), "IPv6");
+
+	ok(opt(one, SOL_IPV6, IPV6_2292PKTINFO) && opt(one, IPPROTO_UDP, UDP_CORK), "options of old programs");
+	set(one, IPPROTO_UDP, UDP_CORK, 0);
+	set(six, SOL_IPV6, IPV6_RECVFRAGSIZE, 1);
+	/* more than the loopback device takes at once */
+	iov.iov_base = huge;
+	iov.iov_len = sizeof(huge);
+	must(send(one, huge, sizeof(huge), 0));
+	msg.msg_namelen = 0;
+	msg.msg_controllen = sizeof(control);
+	n = recvmsg(six, &msg, 0);
+	ttl = 0;
+	for (struct cmsghdr *m = CMSG_FIRSTHDR(&msg); m; m = CMSG_NXTHDR(&msg, m))
+		if (m->cmsg_level == SOL_IPV6 && m->cmsg_type == IPV6_RECVFRAGSIZE)
+			memcpy(&ttl, CMSG_DATA(m), sizeof(ttl));
+	ok(n == sizeof(huge) && ttl > 0 && ttl <= 1280, "%zd bytes came in parts of %d", n, ttl);
+	ok(port_of(nowhere) == nowhere_port, "one that is connected to port 0");
 
 	must(send(c, "again", 5, 0));
 	ok(recv(u, buf, sizeof(buf), 0) == 5, "the connection goes on");

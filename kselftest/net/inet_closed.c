@@ -18,10 +18,22 @@ static void reset(int s)
 	close(s);
 }
 
+static void exchange(int s, int t)
+{
+	static char buf[200000];
+	ssize_t n, left;
+
+	for (int i = 0; i < 2; i++) {
+		left = write(i ? s : t, buf, sizeof(buf));
+		for (; left > 0; left -= n)
+			n = must(read(i ? t : s, buf, sizeof(buf)));
+	}
+}
+
 int main(void)
 {
 	struct name nobody = loopback(AF_INET, htons(1));
-	int unread, seen, refused, a;
+	int unread, seen, refused, used, both, a, b_end;
 	char b;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -32,16 +44,29 @@ int main(void)
 	reset(a);
 	if (read(seen, &b, 1) != -1 || errno != ECONNRESET)
 		die("no reset");
+	/* large windows, which the next connection of the socket does not have */
+	pair(&used, &a);
+	exchange(used, a);
+	reset(used);
+	used = a;
+	pair(&b_end, &both);
+	exchange(both, b_end);
+	close(b_end);
+	if (read(both, &b, 1))
+		die("no end");
+	must(shutdown(both, SHUT_WR));
 	refused = must(socket(AF_INET, SOCK_STREAM, 0));
 	if (connect(refused, &nobody.any, nobody.len) != -1 || errno != ECONNREFUSED)
 		die("not refused");
-	test_init(6);
+	test_init(8);
 
 	ckpt_point();
 
 	ok(read(unread, &b, 1) == -1 && errno == ECONNRESET, "a reset that nobody has seen yet");
 	ok(read(unread, &b, 1) == 0, "then the end");
 	ok(read(seen, &b, 1) == 0, "the end");
+	ok(read(used, &b, 1) == -1 && errno == ECONNRESET, "a reset after much data");
+	ok(read(both, &b, 1) == 0 && write(both, "x", 1) == -1 && errno == EPIPE, "both sides have ended");
 	ok(write(seen, "x", 1) == -1 && errno == EPIPE, "and no way to write");
 	ok(connect(refused, &nobody.any, nobody.len) == -1 && errno == ECONNREFUSED, "one that was refused may try again");
 	pair(&seen, &a);
