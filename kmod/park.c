@@ -19,6 +19,7 @@
  * for the processes of all checkpoints. A queued work holds its thread, the
  * operation and the module.
  */
+#include <linux/cgroup.h>
 #include <linux/hrtimer.h>
 #include <linux/pid_namespace.h>
 #include <linux/ptrace.h>
@@ -509,6 +510,8 @@ static void ckpt_nudge(struct ckpt_thread *t)
 	struct task_struct *task = t->task;
 	unsigned long switches = ckpt_switches(task);
 	pid_t vfork = ckpt_vfork_child(t->ctx, task);
+	/* in the signal code: its call is over, and it comes when it is woken */
+	bool frozen = cgroup_task_frozen(task);
 
 	if (vfork) {
 		ckpt_stay(t, switches, vfork);
@@ -517,11 +520,11 @@ static void ckpt_nudge(struct ckpt_thread *t)
 	if (!ckpt_asleep(task))
 		return;
 	if ((READ_ONCE(task->__state) & CKPT_TASK_HALTED) ||
-	    ckpt_arch_sleeps_in_place(task)) {
+	    (!frozen && ckpt_arch_sleeps_in_place(task))) {
 		ckpt_stay(t, switches, 0);
 		return;
 	}
-	if (ckpt_arch_can_rest(task))
+	if (!frozen && ckpt_arch_can_rest(task))
 		WRITE_ONCE(t->cut_short, true);
 	set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
 	K(wake_up_state)(task, TASK_INTERRUPTIBLE);
