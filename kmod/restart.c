@@ -260,6 +260,17 @@ static bool ckpt_rt_has(const struct ckpt_rt *rt, u16 type)
 	return false;
 }
 
+/* how a thread goes on is checked against its registers, so they stand before it and are the last word */
+static int ckpt_rt_order(struct ckpt_ctx *ctx, const struct ckpt_rt *rt, struct ckpt_in *in)
+{
+	if (in->type != CKPT_REC_REGS && in->type != CKPT_REC_SYSCALL)
+		return 0;
+	if (rt && !ckpt_rt_has(rt, CKPT_REC_SYSCALL) &&
+	    ckpt_rt_has(rt, CKPT_REC_REGS) == (in->type == CKPT_REC_SYSCALL))
+		return 0;
+	return ckpt_bad(ctx, in, "comes twice, or not in its place");
+}
+
 /* without these a thread would run on with what it has of its creator */
 static int ckpt_joined_complete(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 				const struct ckpt_in *task)
@@ -363,7 +374,9 @@ static int ckpt_joined_read(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 				return err;
 			}
 		}
-		err = ckpt_rt_add(rt ? rt : leader, in);
+		err = ckpt_rt_order(ctx, rt, in);
+		if (!err)
+			err = ckpt_rt_add(rt ? rt : leader, in);
 		if (err) {
 			ckpt_in_free(in);
 			return err;

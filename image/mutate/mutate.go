@@ -326,6 +326,20 @@ func (m *Image) Edit(fn func(image.Type, []byte) []byte) []byte {
 }
 
 // Offset finds a field in the fixed part of a type of record, by the name that
+// Twice writes each record of a type two times in a row.
+func (m *Image) Twice(t image.Type) []byte {
+	c := m.clone()
+	var parts []part
+	for _, p := range c.parts {
+		parts = append(parts, p)
+		if p.kind == t {
+			parts = append(parts, clonePart(p))
+		}
+	}
+	c.parts = parts
+	return c.Bytes()
+}
+
 // it has in ckpt_image.h. A name that is not there is a mistake of the test.
 func Offset(t image.Type, field string) int {
 	kind, ok := image.Lookup(t)

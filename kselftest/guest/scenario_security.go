@@ -22,6 +22,8 @@ import (
 type attack struct {
 	name string
 	edit func(image.Type, []byte) []byte
+	// twice is a type of record that comes two times instead.
+	twice image.Type
 	// mayRun: it may be restarted, as long as it has no more rights than its caller.
 	mayRun bool
 }
@@ -93,6 +95,8 @@ func attacks() []attack {
 		{name: "the code segment", edit: set(image.TypeRegs, uint64(0x10), at(image.TypeRegs, "cs")), mayRun: true},
 		{name: "the flags", edit: set(image.TypeRegs, uint64(0x3f3200), at(image.TypeRegs, "flags")), mayRun: true},
 		{name: "the stack pointer", edit: set(image.TypeRegs, kernelAddress, at(image.TypeRegs, "sp")), mayRun: true},
+		{name: "registers that come twice", twice: image.TypeRegs},
+		{name: "system calls that come twice", twice: image.TypeSyscall},
 		{name: "the robust list", edit: set(image.TypeThread, kernelAddress, at(image.TypeThread, "robust_list"))},
 		{name: "rseq", edit: set(image.TypeThread, kernelAddress, at(image.TypeThread, "rseq"))},
 		{name: "clear_child_tid", edit: set(image.TypeThread, kernelAddress, at(image.TypeThread, "clear_child_tid"))},
@@ -173,7 +177,10 @@ var _ = register(scenario{name: "scenario/hostile-image", limit: 60 * time.Secon
 	}
 	var bad []string
 	for _, a := range attacks() {
-		data := m.Edit(a.edit)
+		data := m.Twice(a.twice)
+		if a.edit != nil {
+			data = m.Edit(a.edit)
+		}
 		if bytes.Equal(data, good) {
 			bad = append(bad, a.name+": the image has nothing to edit")
 			continue
