@@ -138,11 +138,18 @@ u64 ckpt_arch_done(void)
 
 	/* what no signal has cut short is not interrupted: a timeout of the socket makes it say so */
 	if (n == -EINTR)
-		regs->ax = -ERESTARTNOINTR;
+		regs->ax = -ERESTARTNOHAND;
 	/* only with this flag does a receiver want all of it */
 	if (n <= 0 || (regs->orig_ax == __NR_recvfrom && !(regs->r10 & MSG_WAITALL)))
 		return 0;
-	return n < (long)ckpt_rest_total() ? n : 0;
+	if (n >= (long)ckpt_rest_total())
+		return 0;
+	/* what it has only looked at is still there to be looked at */
+	if (regs->orig_ax == __NR_recvfrom && regs->r10 & MSG_PEEK) {
+		regs->ax = -ERESTARTNOINTR;
+		return 0;
+	}
+	return n;
 }
 
 /**

@@ -41,6 +41,7 @@ static const struct ckpt_call {
 	u16 nr;
 	u8 timeout;		/* enum ckpt_timeout */
 	u8 arg;
+	bool ends;		/* by any handler, with SA_RESTART or not */
 } ckpt_calls[] = {
 	{ __NR_read }, { __NR_readv }, { __NR_pread64 }, { __NR_preadv }, { __NR_preadv2 },
 	{ __NR_pwritev },
@@ -48,17 +49,17 @@ static const struct ckpt_call {
 	{ __NR_accept }, { __NR_accept4 }, { __NR_connect },
 	{ __NR_recvmsg }, { __NR_recvmmsg, CKPT_TIMEOUT_TS, 4 },
 	{ __NR_sendmmsg },
-	{ __NR_epoll_wait, CKPT_TIMEOUT_MS, 3 },
-	{ __NR_epoll_pwait, CKPT_TIMEOUT_MS, 3 },
-	{ __NR_epoll_pwait2, CKPT_TIMEOUT_TS, 3 },
-	{ __NR_rt_sigtimedwait, CKPT_TIMEOUT_TS, 2 },
-	{ __NR_semop }, { __NR_semtimedop, CKPT_TIMEOUT_TS, 3 },
-	{ __NR_io_getevents, CKPT_TIMEOUT_TS, 4 },
-	{ __NR_io_pgetevents, CKPT_TIMEOUT_TS, 4 },
-	{ __NR_io_uring_enter },
-	{ __NR_select, CKPT_TIMEOUT_TV_BACK, 4 },
-	{ __NR_pselect6, CKPT_TIMEOUT_TS_BACK, 4 },
-	{ __NR_ppoll, CKPT_TIMEOUT_TS_BACK, 2 },
+	{ __NR_epoll_wait, CKPT_TIMEOUT_MS, 3, true },
+	{ __NR_epoll_pwait, CKPT_TIMEOUT_MS, 3, true },
+	{ __NR_epoll_pwait2, CKPT_TIMEOUT_TS, 3, true },
+	{ __NR_rt_sigtimedwait, CKPT_TIMEOUT_TS, 2, true },
+	{ __NR_semop, .ends = true }, { __NR_semtimedop, CKPT_TIMEOUT_TS, 3, true },
+	{ __NR_io_getevents, CKPT_TIMEOUT_TS, 4, true },
+	{ __NR_io_pgetevents, CKPT_TIMEOUT_TS, 4, true },
+	{ __NR_io_uring_enter, .ends = true },
+	{ __NR_select, CKPT_TIMEOUT_TV_BACK, 4, true },
+	{ __NR_pselect6, CKPT_TIMEOUT_TS_BACK, 4, true },
+	{ __NR_ppoll, CKPT_TIMEOUT_TS_BACK, 2, true },
 };
 
 static const struct ckpt_call *ckpt_call(int nr)
@@ -231,11 +232,12 @@ int ckpt_arch_checkpoint_syscall(struct ckpt_ctx *ctx, struct ckpt_thread *t,
 		return 0;
 	}
 	if (t->in_place && (READ_ONCE(task->__state) & TASK_INTERRUPTIBLE)) {
-		r->ax = cpu_to_le64(-ERESTARTNOINTR);
+		call = ckpt_call(nr);
+		/* a signal that comes before the thread does must find it in the call */
+		r->ax = cpu_to_le64(call && call->ends ? -ERESTARTNOHAND : -ERESTARTSYS);
 		s = ckpt_out(ctx, CKPT_REC_SYSCALL, 0, sizeof(*s), 0);
 		if (!s)
 			return -ENOMEM;
-		call = ckpt_call(nr);
 		s->nr = cpu_to_le32(nr);
 		s->how = cpu_to_le32(call && call->timeout && t->left_ns != ~0ULL ?
 				     CKPT_SYSCALL_LEFT : CKPT_SYSCALL_AGAIN);
