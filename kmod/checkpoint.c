@@ -10,6 +10,7 @@
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/time_namespace.h>
 #include <linux/utsname.h>
 #include <linux/workqueue.h>
 
@@ -27,16 +28,22 @@
 
 static int ckpt_checkpoint_header(struct ckpt_ctx *ctx, u32 ntasks)
 {
+	struct timespec64 mono, boot;
 	struct ckpt_header *h;
 
+	/* as the tasks see them, whose time namespace is the caller's */
+	ktime_get_ts64(&mono);
+	timens_add_monotonic(&mono);
+	ktime_get_boottime_ts64(&boot);
+	timens_add_boottime(&boot);
 	h = ckpt_out(ctx, CKPT_REC_HEADER, 0, sizeof(*h), 0);
 	if (!h)
 		return -ENOMEM;
 	h->version = cpu_to_le32(CKPT_IMAGE_VERSION);
 	h->page_size = cpu_to_le32(PAGE_SIZE);
 	h->wall_ns = cpu_to_le64(ktime_get_real_ns());
-	h->mono_ns = cpu_to_le64(ktime_get_ns());
-	h->boot_ns = cpu_to_le64(ktime_get_boottime_ns());
+	h->mono_ns = cpu_to_le64(timespec64_to_ns(&mono));
+	h->boot_ns = cpu_to_le64(timespec64_to_ns(&boot));
 	h->ntasks = cpu_to_le32(ntasks);
 	ckpt_arch_header(h);
 	strscpy(h->release, utsname()->release, sizeof(h->release));

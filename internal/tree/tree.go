@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -161,11 +162,29 @@ func enterTimeNamespace(c *ClockOffsets) error {
 	// Not /proc/self, which is the first thread, nor /proc/thread-self, which
 	// has no such file.
 	name := fmt.Sprintf("/proc/%d/timens_offsets", unix.Gettid())
-	text := fmt.Sprintf("monotonic %s\nboottime %s\n", offset(c.Monotonic), offset(c.Boottime))
+	// A new one begins with those of the caller's, and what is written replaces them.
+	now, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("read the clocks of the time namespace: %w", err)
+	}
+	text := fmt.Sprintf("monotonic %s\nboottime %s\n",
+		offset(c.Monotonic+offsetOf(string(now), "monotonic")), offset(c.Boottime+offsetOf(string(now), "boottime")))
 	if err := os.WriteFile(name, []byte(text), 0); err != nil {
 		return fmt.Errorf("set the clocks of the time namespace: %w", err)
 	}
 	return nil
+}
+
+// offsetOf finds the offset of a clock in timens_offsets.
+func offsetOf(text, clock string) time.Duration {
+	for line := range strings.Lines(text) {
+		var name string
+		var sec, nsec int64
+		if n, _ := fmt.Sscan(line, &name, &sec, &nsec); n == 3 && name == clock {
+			return time.Duration(sec)*time.Second + time.Duration(nsec)
+		}
+	}
+	return 0
 }
 
 // offset writes seconds, rounded down, and nanoseconds from 0.

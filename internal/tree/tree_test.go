@@ -256,6 +256,17 @@ func TestCreateClock(t *testing.T) {
 	collect(t, tr)
 }
 
+func TestOffsetOf(t *testing.T) {
+	const text = "monotonic     -864000         5\nboottime           7 999999999\n"
+	for clock, want := range map[string]time.Duration{
+		"monotonic": -864000*time.Second + 5, "boottime": 7*time.Second + 999999999, "other": 0,
+	} {
+		if got := offsetOf(text, clock); got != want {
+			t.Errorf("%s: %v, want %v", clock, got, want)
+		}
+	}
+}
+
 func TestOffset(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		1500 * time.Millisecond: "1 500000000", -time.Nanosecond: "-1 999999999", -2 * time.Second: "-2 0", 0: "0 0",
