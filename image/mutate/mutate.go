@@ -325,7 +325,6 @@ func (m *Image) Edit(fn func(image.Type, []byte) []byte) []byte {
 	return c.Bytes()
 }
 
-// Offset finds a field in the fixed part of a type of record, by the name that
 // Twice writes each record of a type two times in a row.
 func (m *Image) Twice(t image.Type) []byte {
 	c := m.clone()
@@ -340,6 +339,7 @@ func (m *Image) Twice(t image.Type) []byte {
 	return c.Bytes()
 }
 
+// Offset finds a field in the fixed part of a type of record, by the name that
 // it has in ckpt_image.h. A name that is not there is a mistake of the test.
 func Offset(t image.Type, field string) int {
 	kind, ok := image.Lookup(t)
