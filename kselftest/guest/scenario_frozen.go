@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // pingPong are two processes that pass a byte to and fro: one that is lost ends it, one that comes twice is wrong.
@@ -48,9 +50,9 @@ var _ = register(scenario{name: "scenario/frozen", limit: 60 * time.Second, run:
 	if err != nil {
 		return err
 	}
-	for i := range 2 * e.rounds(10) {
+	cool := func() error {
 		if err := s.moves(); err != nil {
-			return fmt.Errorf("before round %d: %w", i, err)
+			return err
 		}
 		for _, t := range userTasks() {
 			if t.comm != "python3" {
@@ -60,8 +62,31 @@ var _ = register(scenario{name: "scenario/frozen", limit: 60 * time.Second, run:
 				return err
 			}
 		}
-		if err := freeze("1"); err != nil {
+		return freeze("1")
+	}
+	defer stopAt("")
+	for _, phase := range checkpointPhases {
+		if err := cool(); err != nil {
+			return fmt.Errorf("before crctl is killed at %s: %w", phase, err)
+		}
+		o, err := e.begin(phase, "checkpoint", "--pid", fmt.Sprint(s.proc.pid), "-o", s.path("img"))
+		if err != nil {
 			return err
+		}
+		unix.Kill(o.pid, unix.SIGKILL)
+		if ws, err := o.end(e); err != nil || !ws.Signaled() {
+			return fmt.Errorf("%s: the killed crctl: %v %v", phase, err, status(ws))
+		}
+		if err := e.quiet(); err != nil {
+			return fmt.Errorf("%s: %w", phase, err)
+		}
+		if err := freeze("0"); err != nil {
+			return err
+		}
+	}
+	for i := range 2 * e.rounds(10) {
+		if err := cool(); err != nil {
+			return fmt.Errorf("before round %d: %w", i, err)
 		}
 		if i%2 == 0 {
 			_, err = s.checkpoint("img")
