@@ -165,7 +165,7 @@ void ckpt_resume_rest(u64 done)
 	u64 total;
 	long n;
 
-	iov = call ? ckpt_buffers(call, &nr, &total) : NULL;
+	iov = ckpt_buffers(call, &nr, &total);
 	while (iov && done < total) {
 		copy = *regs;
 		ckpt_rest_regs(call, iov, done, &copy);

@@ -445,11 +445,8 @@ static void ckpt_resume_left(u64 left)
 	struct pt_regs *regs = current_pt_regs(), copy = *regs;
 	const struct ckpt_call *call = ckpt_call(regs->orig_ax);
 	s64 ts[2] = { div_u64(left, NSEC_PER_SEC) };
-	unsigned long *arg;
+	unsigned long *arg = ckpt_arg(&copy, call->arg);
 
-	if (!call)
-		return;
-	arg = ckpt_arg(&copy, call->arg);
 	/* the call sets its own mask again */
 	if (test_and_clear_restore_sigmask()) {
 		spin_lock_irq(&current->sighand->siglock);
