@@ -198,13 +198,16 @@ int ckpt_files_leaks(struct ckpt_ctx *ctx)
 		else if (!obj->kind->outside)
 			left |= ckpt_outside_refuse(ctx, &list->files[i]);
 	}
-	/* the other end of a connection has its end outside now */
+	if (!left)
+		goto out;
+	/* ends of connections whose other end is outside now */
 	list_for_each_entry(obj, &ctx->obj_list, node) {
-		if (err || !left)
-			break;
 		if (obj->type == CKPT_OBJ_TCP || obj->type == CKPT_OBJ_UNIX)
 			err = obj->leak(ctx, obj);
+		if (err)
+			break;
 	}
+out:
 	kvfree(list);
 	return err;
 }

@@ -221,7 +221,7 @@ static int ckpt_inet_check(struct ckpt_ctx *ctx, struct ckpt_in *in)
 		return ckpt_bad(ctx, in, "its state is out of range");
 	if (le32_to_cpu(rec->port) > U16_MAX || le32_to_cpu(rec->peer_port) > U16_MAX ||
 	    (state != TCP_CLOSE && !rec->port) ||
-	    (rec->peer_port && !conn) || (!rec->peer_port && conn && !udp))
+	    (rec->peer_port ? !conn : conn && !udp))
 		return ckpt_bad(ctx, in, "its addresses do not fit its state");
 	if (le32_to_cpu(rec->flags) & ~CKPT_INET_ALL || le32_to_cpu(rec->shutdown) > 3 ||
 	    le32_to_cpu(rec->err) > MAX_ERRNO ||
