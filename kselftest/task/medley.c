@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Some of everything in one small tree: a thread that sleeps, a child, a pipe with data, shared memory, a memfd,
- * timers, pending signals, an alternate stack. The tests of damaged images and of failing allocations use it, too.
+ * Some of everything in one small tree: a thread that sleeps with a timeout, a child, a pipe with data, shared
+ * memory, a memfd, timers, pending signals, an alternate stack. The tests of damaged images and of failing allocations use it, too.
  */
 #include <pthread.h>
 #include <sys/mman.h>
@@ -14,9 +14,13 @@ static int woken;
 
 static void *sleeper(void *arg)
 {
+	struct timespec far;
+
+	must(clock_gettime(CLOCK_REALTIME, &far));
+	far.tv_sec += 1000000;
 	pthread_mutex_lock(&lock);
 	while (!woken)
-		pthread_cond_wait(&cond, &lock);
+		pthread_cond_timedwait(&cond, &lock, &far);
 	pthread_mutex_unlock(&lock);
 	return (void *)4711L;
 }
@@ -65,7 +69,9 @@ int main(void)
 	}
 	must(pthread_create(&thread, NULL, sleeper, NULL));
 
-	ckpt_point();
+	/* Not ckpt_point(): every image shall have the thread in its system call. */
+	ckpt_ready();
+	ckpt_wait_go();
 
 	pthread_mutex_lock(&lock);
 	woken = 1;
