@@ -122,12 +122,13 @@ static void ckpt_park_fn(struct callback_head *work)
 	struct ckpt_thread *t = container_of(work, struct ckpt_thread, work);
 	struct ckpt_resume resume = {};
 	struct ckpt_ctx *ctx = t->ctx;
+	bool nested = t->nested;
 
 	/*
 	 * The newest work runs first: let those behind it close their files, or
 	 * these would be open, but in no table.
 	 */
-	if (!t->last && !t->nested && !(current->flags & PF_EXITING)) {
+	if (!t->last && !nested && !(current->flags & PF_EXITING)) {
 		t->last = true;
 		if (!task_work_add(current, work, TWA_RESUME))
 			return;
@@ -136,9 +137,9 @@ static void ckpt_park_fn(struct callback_head *work)
 	 * A call that was cut short to park is finished afterwards. When a
 	 * signal is pending as well the application has to see it.
 	 */
-	if (READ_ONCE(t->cut_short) && !t->nested && !task_sigpending(current))
+	if (READ_ONCE(t->cut_short) && !nested && !task_sigpending(current))
 		t->done = ckpt_arch_done();
-	if (t->done && !t->nested) {
+	if (t->done && !nested) {
 		resume.how = CKPT_SYSCALL_REST;
 		resume.done = t->done;
 	}
@@ -160,7 +161,8 @@ static void ckpt_park_fn(struct callback_head *work)
 	}
 	ckpt_thread_put(t);
 	ckpt_ctx_put(ctx);
-	if (!(current->flags & PF_EXITING))
+	/* the call that it is nested in goes on by itself */
+	if (!nested && !(current->flags & PF_EXITING))
 		ckpt_arch_resume(&resume);
 	module_put(THIS_MODULE);
 }

@@ -13,6 +13,7 @@
 #include <linux/futex.h>
 #include <linux/hrtimer.h>
 #include <linux/restart_block.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/socket.h>
 #include <linux/uaccess.h>
@@ -469,6 +470,30 @@ static void ckpt_resume_left(u64 left)
 	regs->ax = ckpt_call_again(&copy);
 }
 
+/*
+ * The signal code would make the thread call restart_syscall, which the filters
+ * of a program need not know, and some kill the thread for.
+ */
+static bool ckpt_filtered_block(void)
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	return current->seccomp.mode == SECCOMP_MODE_FILTER &&
+	       syscall_get_nr(current, regs) != -1 && regs->ax == -ERESTART_RESTARTBLOCK &&
+	       !task_sigpending(current);
+}
+
+static void ckpt_resume_block(void)
+{
+	struct restart_block *rb = &current->restart_block;
+
+	do {
+		clear_notify_signal();
+		if (!ckpt_park_nested(0))
+			current_pt_regs()->ax = rb->fn(rb);
+	} while (ckpt_filtered_block());
+}
+
 /**
  * ckpt_arch_resume() - go on with the system call that the current task was in
  * @resume: how
@@ -482,4 +507,6 @@ void ckpt_arch_resume(const struct ckpt_resume *resume)
 		ckpt_resume_left(resume->left_ns);
 	else if (resume->how == CKPT_SYSCALL_REST)
 		ckpt_resume_rest(resume->done);
+	else if (ckpt_filtered_block())
+		ckpt_resume_block();
 }
