@@ -200,6 +200,7 @@ static bool ckpt_queue_work(struct ckpt_thread *t)
 	ckpt_thread_state(t, CKPT_QUEUED);
 	t->in_place = false;
 	t->cut_short = false;
+	t->nudged = false;
 	t->nested = false;
 	t->last = false;
 	t->vfork = 0;
@@ -528,6 +529,7 @@ static void ckpt_nudge(struct ckpt_thread *t)
 	}
 	if (!frozen && ckpt_arch_can_rest(task))
 		WRITE_ONCE(t->cut_short, true);
+	t->nudged = true;
 	set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
 	K(wake_up_state)(task, TASK_INTERRUPTIBLE);
 }
@@ -838,7 +840,8 @@ void ckpt_kill(struct ckpt_ctx *ctx, int sig)
  * ckpt_release() - let the tasks go on
  * @ctx: the checkpoint
  *
- * Idempotent. The works of tasks that never came are taken back.
+ * Idempotent. The works of tasks that never came are taken back, but for those
+ * that were woken: they come at once, and have a call to finish.
  */
 void ckpt_release(struct ckpt_ctx *ctx)
 {
@@ -851,6 +854,8 @@ void ckpt_release(struct ckpt_ctx *ctx)
 		list_for_each_entry(t, &proc->threads, node) {
 			if (READ_ONCE(t->state) != CKPT_QUEUED &&
 			    READ_ONCE(t->state) != CKPT_IN_PLACE)
+				continue;
+			if (t->nudged)
 				continue;
 			if (!K(task_work_cancel_match)(t->task, ckpt_work_match, &t->work))
 				continue;

@@ -208,6 +208,7 @@ struct ckpt_thread {
 	unsigned long switches;		/* in place: must not change meanwhile */
 	u64 left_ns;			/* in place: until its timeout, ~0: none */
 	bool cut_short;			/* was woken in a call that can be finished */
+	bool nudged;			/* was woken at all */
 	u64 done;			/* bytes of that call which are done */
 	bool nested;			/* parks inside of ckpt_park_resume() */
 	bool last;			/* all other works have been run */

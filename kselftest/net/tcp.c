@@ -90,7 +90,7 @@ static struct sleeper {
 	int fd, how;
 	ssize_t ret;
 	char data[8];
-} sleepers[4];
+} sleepers[5];
 
 static char *big;
 static size_t big_sent;
@@ -117,6 +117,9 @@ static void *sleep_on(void *arg)
 	case 3:
 		s->ret = send(s->fd, big + big_sent, BIG - big_sent, 0);
 		return NULL;
+	case 4:
+		s->ret = recv(s->fd, s->data, sizeof(s->data), MSG_PEEK | MSG_WAITALL);
+		return NULL;
 	}
 	s->ret = recv(s->fd, s->data, sizeof(s->data), 0);
 	return NULL;
@@ -124,7 +127,7 @@ static void *sleep_on(void *arg)
 
 int main(void)
 {
-	int idle[2], six[2], four[2], data[2], full[2], half[2], both[2], gone[2], gone_more[2], sl[3][2], options[2];
+	int idle[2], six[2], four[2], data[2], full[2], half[2], both[2], gone[2], gone_more[2], sl[4][2], options[2];
 	struct linger linger = { 0 };
 	struct name n[4], now;
 	int sndbuf, rcvbuf;
@@ -168,8 +171,10 @@ int main(void)
 	must(setsockopt(options[1], SOL_TCP, TCP_CONGESTION, "reno", 4));
 	sndbuf = opt(options[0], SOL_SOCKET, SO_SNDBUF);
 	rcvbuf = opt(options[1], SOL_SOCKET, SO_RCVBUF);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		pair(sl[i]);
+	must(send(sl[3][0], "wake", 4, 0));
+	settle(sl[3][1], 4);
 	family = AF_INET6;
 	pair(six);
 	must(send(six[0], "six", 3, 0));
@@ -191,10 +196,11 @@ int main(void)
 	for (int i = 0; i < 3; i++)
 		sleepers[i] = (struct sleeper){ .fd = sl[i][1], .how = i, .ret = -2 };
 	sleepers[3] = (struct sleeper){ .fd = full[0], .how = 3, .ret = -2 };
-	for (int i = 0; i < 4; i++)
+	sleepers[4] = (struct sleeper){ .fd = sl[3][1], .how = 4, .ret = -2 };
+	for (int i = 0; i < 5; i++)
 		if (pthread_create(&sleepers[i].thread, NULL, sleep_on, &sleepers[i]))
 			die("pthread_create");
-	test_init(31);
+	test_init(33);
 
 	ckpt_point();
 
@@ -247,6 +253,10 @@ int main(void)
 		ok(sleepers[i].ret == 8 && !strcmp(sleepers[i].data, "wake up"), "who slept in %s",
 		   i == 0 ? "recv()" : i == 1 ? "poll()" : "epoll_wait()");
 	}
+	must(write(sl[3][0], " up", 4));
+	pthread_join(sleepers[4].thread, NULL);
+	ok(sleepers[4].ret == 8 && !strcmp(sleepers[4].data, "wake up"), "who looks until all is there");
+	ok(recv(sl[3][1], buf, 64, MSG_DONTWAIT) == 8 && !strcmp(buf, "wake up"), "what it has only looked at");
 	fill(big, BIG, 7);
 	ok(gets(full[1], BIG, 7), "a full queue, and what its writer had still to write");
 	pthread_join(sleepers[3].thread, NULL);

@@ -35,7 +35,7 @@ static const struct ckpt_rest_call {
 	{ __NR_write, __NR_write, CKPT_BUFFER },
 	{ __NR_pwrite64, __NR_pwrite64, CKPT_BUFFER },
 	{ __NR_sendto, __NR_sendto, CKPT_BUFFER },
-	{ __NR_recvfrom, __NR_recvfrom, CKPT_BUFFER },
+	{ __NR_recvfrom, __NR_recvfrom, CKPT_BUFFER },	/* see ckpt_wants_all() */
 	{ __NR_writev, __NR_write, CKPT_IOVECS },
 	/* which sleeps only where there is no position */
 	{ __NR_pwritev2, __NR_write, CKPT_IOVECS },
@@ -52,9 +52,18 @@ static const struct ckpt_rest_call *ckpt_rest_call(int nr)
 	return NULL;
 }
 
+/* A receiver may take what there is, or only look: then it has all it wants when it is woken. */
+static bool ckpt_wants_all(const struct pt_regs *regs)
+{
+	return (regs->r10 & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL;
+}
+
 bool ckpt_arch_can_rest(struct task_struct *task)
 {
-	return ckpt_rest_call(ckpt_arch_syscall_nr(task));
+	int nr = ckpt_arch_syscall_nr(task);
+
+	return ckpt_rest_call(nr) &&
+	       (nr != __NR_recvfrom || ckpt_wants_all(task_pt_regs(task)));
 }
 
 /*
@@ -139,17 +148,7 @@ u64 ckpt_arch_done(void)
 	/* what no signal has cut short is not interrupted: a timeout of the socket makes it say so */
 	if (n == -EINTR)
 		regs->ax = -ERESTARTNOHAND;
-	/* only with this flag does a receiver want all of it */
-	if (n <= 0 || (regs->orig_ax == __NR_recvfrom && !(regs->r10 & MSG_WAITALL)))
-		return 0;
-	if (n >= (long)ckpt_rest_total())
-		return 0;
-	/* what it has only looked at is still there to be looked at */
-	if (regs->orig_ax == __NR_recvfrom && regs->r10 & MSG_PEEK) {
-		regs->ax = -ERESTARTNOINTR;
-		return 0;
-	}
-	return n;
+	return n > 0 && n < (long)ckpt_rest_total() ? n : 0;
 }
 
 /**

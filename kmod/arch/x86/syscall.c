@@ -48,7 +48,7 @@ static const struct ckpt_call {
 	{ __NR_pwritev },
 	{ __NR_copy_file_range }, { __NR_getrandom },
 	{ __NR_accept }, { __NR_accept4 }, { __NR_connect },
-	{ __NR_recvmsg }, { __NR_recvmmsg, CKPT_TIMEOUT_TS, 4 },
+	{ __NR_recvfrom }, { __NR_recvmsg }, { __NR_recvmmsg, CKPT_TIMEOUT_TS, 4 },
 	{ __NR_sendmmsg },
 	{ __NR_epoll_wait, CKPT_TIMEOUT_MS, 3, true },
 	{ __NR_epoll_pwait, CKPT_TIMEOUT_MS, 3, true },
@@ -80,7 +80,7 @@ int ckpt_arch_syscall_nr(struct task_struct *task)
 
 bool ckpt_arch_sleeps_in_place(struct task_struct *task)
 {
-	return ckpt_call(ckpt_arch_syscall_nr(task));
+	return ckpt_call(ckpt_arch_syscall_nr(task)) && !ckpt_arch_can_rest(task);
 }
 
 bool ckpt_arch_waits_for_several(struct task_struct *task)
@@ -101,9 +101,10 @@ int ckpt_arch_partial_fd(struct task_struct *task, bool lowat)
 	case __NR_recvmsg:
 		return lowat || regs->dx & MSG_WAITALL ? regs->di : -1;
 	case __NR_recvmmsg:
-		return lowat || regs->dx > 1 ? regs->di : -1;
+		return lowat || (regs->dx > 1 && !(regs->r10 & MSG_WAITFORONE)) ? regs->di : -1;
 	case __NR_read:
 	case __NR_readv:
+	case __NR_recvfrom:
 		return lowat ? regs->di : -1;
 	}
 	return -1;
