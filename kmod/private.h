@@ -275,6 +275,8 @@ void ckpt_in_free(struct ckpt_in *in);
 struct ckpt_in *ckpt_in_expect(struct ckpt_ctx *ctx, u16 type);
 int ckpt_bad(struct ckpt_ctx *ctx, const struct ckpt_in *in, const char *what);
 int ckpt_read_user(struct ckpt_ctx *ctx, void __user *dst, size_t len);
+loff_t ckpt_read_pos(struct ckpt_ctx *ctx);
+void ckpt_read_skip(struct ckpt_ctx *ctx, size_t len);
 int ckpt_read_iter(struct ckpt_ctx *ctx, struct iov_iter *iter);
 int ckpt_read_kernel(struct ckpt_ctx *ctx, void *dst, size_t len);
 void ckpt_read_end(struct ckpt_ctx *ctx);

@@ -410,6 +410,33 @@ int ckpt_read_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 }
 
 /**
+ * ckpt_read_pos() - where the stream stands, for another reader
+ * @ctx: the restart
+ *
+ * Return: position in the image's file, or -1 where only one can read.
+ */
+loff_t ckpt_read_pos(struct ckpt_ctx *ctx)
+{
+	if (!S_ISREG(file_inode(ctx->rq.image)->i_mode))
+		return -1;
+	return ctx->rq.image->f_pos - (ctx->buf_len - ctx->buf_off);
+}
+
+/**
+ * ckpt_read_skip() - go on behind what another reader has read
+ * @ctx: the restart; its image is a regular file
+ * @len: bytes
+ */
+void ckpt_read_skip(struct ckpt_ctx *ctx, size_t len)
+{
+	size_t ahead = min(len, ctx->buf_len - ctx->buf_off);
+
+	ctx->buf_off += ahead;
+	ctx->rq.image->f_pos += len - ahead;
+	ctx->pos += len;
+}
+
+/**
  * ckpt_read_end() - nothing more is read of the stream
  * @ctx: the restart
  *

@@ -5,17 +5,27 @@
  * written over, and there is no fault for each. Whether memory has huge pages
  * is decided by a fault, at the first page of each page table; the first page
  * of a mapping gives it the anon_vma that the others need.
+ *
+ * Of a large batch in a regular file a worker does the second half meanwhile,
+ * as the process's other CPUs have nothing to do yet. It is free to stop
+ * anywhere: what it has not done is done, or refused, by the process.
  * Refuses: memory that is not private.
  * Locks: mmap_lock for reading; never while the image is read.
  */
 #include <linux/bvec.h>
+#include <linux/cpuset.h>
+#include <linux/cred.h>
+#include <linux/fadvise.h>
 #include <linux/highmem.h>
 #include <linux/hugetlb.h>
+#include <linux/kthread.h>
 #include <linux/memcontrol.h>
+#include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/userfaultfd_k.h>
+#include <linux/workqueue.h>
 
 #include "mm.h"
 #include "../ksym.h"
@@ -23,10 +33,25 @@
 /* pages that are read together */
 #define CKPT_FILL_MAX	64
 
+/* what less pages than these cost is not worth a worker */
+#define CKPT_FILL_HELP	256
+
 struct ckpt_fill {
 	struct page *pages[CKPT_FILL_MAX];	/* NULL: mapped, or none */
 	struct bio_vec bvec[CKPT_FILL_MAX];
 	unsigned int n;
+	bool helps;		/* it is the worker's; these are of use there: */
+	loff_t pos;		/* of the image, in its file */
+	u32 done;		/* pages that are in place */
+};
+
+struct ckpt_fill_help {
+	struct work_struct work;
+	struct ckpt_ctx *ctx;
+	struct ckpt_in *in;
+	struct mm_struct *mm;	/* of the process, which waits for the work */
+	u32 first;		/* page of the batch */
+	struct ckpt_fill fill;
 };
 
 enum ckpt_fill_how {
@@ -147,6 +172,24 @@ out:
 	return how;
 }
 
+/* The worker says nothing of what goes wrong: it will do so again, in the process. */
+static int ckpt_fill_read(struct ckpt_ctx *ctx, struct ckpt_fill *b, struct iov_iter *iter)
+{
+	ssize_t n;
+
+	if (!b->helps)
+		return ckpt_read_iter(ctx, iter);
+	while (iov_iter_count(iter)) {
+		if (READ_ONCE(ctx->aborted))
+			return -ECANCELED;
+		n = vfs_iter_read(ctx->rq.image, iter, &b->pos, 0);
+		if (n <= 0)
+			return -EIO;
+		cond_resched();
+	}
+	return 0;
+}
+
 /* Maps the pages that have been read. One whose place is taken is copied there. */
 static int ckpt_fill_map(struct ckpt_ctx *ctx, struct ckpt_fill *b, unsigned long addr)
 {
@@ -175,7 +218,8 @@ static int ckpt_fill_map(struct ckpt_ctx *ctx, struct ckpt_fill *b, unsigned lon
 		left = copy_to_user((void __user *)(addr + i * PAGE_SIZE), data, PAGE_SIZE);
 		kunmap_local(data);
 		if (left)
-			return ckpt_err(ctx, -EFAULT, "cannot put a page at 0x%lx in place",
+			return b->helps ? -EFAULT :
+			       ckpt_err(ctx, -EFAULT, "cannot put a page at 0x%lx in place",
 					addr + i * PAGE_SIZE);
 	}
 	return 0;
@@ -188,25 +232,146 @@ static int ckpt_fill_range(struct ckpt_ctx *ctx, struct ckpt_fill *b,
 	enum ckpt_fill_how how;
 	struct iov_iter iter;
 	unsigned long stop;
+	struct iovec iov;
 	int err = 0;
 
-	for (; addr < end && !err; addr = stop) {
+	for (; addr < end; addr = stop) {
 		stop = min(end, round_down(addr, PMD_SIZE) + PMD_SIZE);
 		how = ckpt_fill_begin(b, addr, stop);
 		if (how == CKPT_FILL_MAP) {
 			stop = addr + b->n * PAGE_SIZE;
 			iov_iter_bvec(&iter, READ, b->bvec, b->n, stop - addr);
-			err = ckpt_read_iter(ctx, &iter);
+			err = ckpt_fill_read(ctx, b, &iter);
 			if (!err)
 				err = ckpt_fill_map(ctx, b, addr);
 			ckpt_fill_put(b);
-			continue;
+		} else {
+			if (how == CKPT_FILL_FIRST)
+				stop = addr + PAGE_SIZE;
+			err = ckpt_import_ubuf(true, (void __user *)addr, stop - addr, &iov, &iter);
+			if (!err)
+				err = ckpt_fill_read(ctx, b, &iter);
 		}
-		if (how == CKPT_FILL_FIRST)
-			stop = addr + PAGE_SIZE;
-		err = ckpt_read_user(ctx, (void __user *)addr, stop - addr);
+		if (err)
+			break;
+		b->done += (stop - addr) / PAGE_SIZE;
 	}
 	return err;
+}
+
+/* fills memory of any kind that can be filled */
+static int ckpt_fill_any(struct ckpt_ctx *ctx, struct ckpt_in *in, struct ckpt_fill *b,
+			 unsigned long addr, unsigned long end)
+{
+	unsigned long stop, flags, size;
+	struct vm_area_struct *vma;
+	int err = 0;
+
+	for (; addr < end && !err; addr = stop) {
+		mmap_read_lock(current->mm);
+		vma = find_vma(current->mm, addr);
+		if (!vma || vma->vm_start > addr || vma->vm_flags & CKPT_VM_NOFILL) {
+			mmap_read_unlock(current->mm);
+			return b->helps ? -EFAULT :
+			       ckpt_bad(ctx, in, "a page is outside of private memory");
+		}
+		stop = min(end, vma->vm_end);
+		flags = vma->vm_flags;
+		size = vma_kernel_pagesize(vma);
+		mmap_read_unlock(current->mm);
+		if (b->helps && (!(flags & VM_WRITE) || flags & VM_HUGETLB))
+			return -EFAULT;
+		if (flags & VM_WRITE)
+			err = ckpt_fill_range(ctx, b, addr, stop);
+		else if (flags & VM_HUGETLB)
+			err = ckpt_bad(ctx, in, "a page is in memory that cannot be filled");
+		else
+			err = ckpt_fill_forced(ctx, in, addr, stop - addr);
+		if (err == -EFAULT && flags & VM_HUGETLB)
+			err = ckpt_huge_fault(ctx, in, size);
+	}
+	return err;
+}
+
+/* Fills some of the pages of a batch, counted over its runs. */
+static int ckpt_fill_some(struct ckpt_ctx *ctx, struct ckpt_in *in, struct ckpt_fill *b,
+			  u32 first, u32 end)
+{
+	const struct ckpt_run *run = (const void *)in->var;
+	unsigned long addr;
+	u32 n, at = 0;
+	int err = 0;
+
+	for (; first < end && !err; at += le32_to_cpu(run++->npages)) {
+		n = le32_to_cpu(run->npages);
+		if (first >= at + n)
+			continue;
+		n = min(end, at + n) - first;
+		addr = le64_to_cpu(run->start) + (first - at) * PAGE_SIZE;
+		err = ckpt_fill_any(ctx, in, b, addr, addr + n * PAGE_SIZE);
+		first += n;
+	}
+	return err;
+}
+
+static void ckpt_fill_work(struct work_struct *work)
+{
+	struct ckpt_fill_help *h = container_of(work, struct ckpt_fill_help, work);
+	u32 npages = le32_to_cpu(((const struct ckpt_pages *)h->in->fixed)->npages);
+	const struct cred *old = override_creds(h->ctx->cred);
+
+	kthread_use_mm(h->mm);
+	ckpt_fill_some(h->ctx, h->in, &h->fill, h->first, npages);
+	kthread_unuse_mm(h->mm);
+	revert_creds(old);
+}
+
+/* The page table border next to the middle of a batch, if the run there has one. */
+static u32 ckpt_fill_middle(const struct ckpt_in *in, u32 npages)
+{
+	const struct ckpt_run *run = (const void *)in->var;
+	u32 mid = npages / 2, at = 0, border;
+
+	for (; at + le32_to_cpu(run->npages) <= mid; run++)
+		at += le32_to_cpu(run->npages);
+	border = mid + PTRS_PER_PTE / 2;
+	border -= (le64_to_cpu(run->start) / PAGE_SIZE + border - at) % PTRS_PER_PTE;
+	return border > at && border < at + le32_to_cpu(run->npages) ? border : mid;
+}
+
+/* A worker has neither the CPUs nor the memory policy of the process. */
+static bool ckpt_fill_may_help(void)
+{
+#ifdef CONFIG_NUMA
+	if (current->mempolicy)
+		return false;
+#endif
+	return cpumask_weight(current->cpus_ptr) > 1 &&
+	       nodes_equal(cpuset_current_mems_allowed, node_states[N_MEMORY]);
+}
+
+/* Has a part of a batch done by a worker. NULL: the process does it all. */
+static struct ckpt_fill_help *ckpt_fill_help(struct ckpt_ctx *ctx, struct ckpt_in *in, u32 npages)
+{
+	loff_t pos = ckpt_read_pos(ctx);
+	struct ckpt_fill_help *h;
+
+	if (npages < CKPT_FILL_HELP || pos < 0 || !ckpt_fill_may_help())
+		return NULL;
+	h = kzalloc(sizeof(*h), GFP_KERNEL);
+	if (!h)
+		return NULL;
+	/* one reader after the other would be taken for reads at random */
+	vfs_fadvise(ctx->rq.image, pos, npages * PAGE_SIZE, POSIX_FADV_WILLNEED);
+	INIT_WORK(&h->work, ckpt_fill_work);
+	h->ctx = ctx;
+	h->in = in;
+	h->mm = current->mm;
+	h->first = ckpt_fill_middle(in, npages);
+	h->fill.helps = true;
+	h->fill.pos = pos + h->first * PAGE_SIZE;
+	queue_work_node(numa_node_id(), system_unbound_wq, &h->work);
+	return h;
 }
 
 /**
@@ -222,45 +387,29 @@ static int ckpt_fill_range(struct ckpt_ctx *ctx, struct ckpt_fill *b,
 int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 		 struct ckpt_in *in)
 {
-	const struct ckpt_pages *p = (const void *)in->fixed;
-	const struct ckpt_run *runs = (const void *)in->var;
-	unsigned long addr, end, stop, flags, size;
-	struct vm_area_struct *vma;
+	u32 npages = le32_to_cpu(((const struct ckpt_pages *)in->fixed)->npages), first = 0;
+	struct ckpt_fill_help *h;
 	struct ckpt_fill *b;
-	u32 i;
 	int err;
 
-	b = kmalloc(sizeof(*b), GFP_KERNEL);
+	b = kzalloc(sizeof(*b), GFP_KERNEL);
 	if (!b)
 		return -ENOMEM;
 	err = ckpt_pages_check(ctx, in, TASK_SIZE_MAX);
-	for (i = 0; !err && i < le32_to_cpu(p->nruns); i++) {
-		addr = le64_to_cpu(runs[i].start);
-		end = addr + le32_to_cpu(runs[i].npages) * PAGE_SIZE;
-		while (addr < end && !err) {
-			mmap_read_lock(current->mm);
-			vma = find_vma(current->mm, addr);
-			if (!vma || vma->vm_start > addr ||
-			    vma->vm_flags & CKPT_VM_NOFILL) {
-				mmap_read_unlock(current->mm);
-				err = ckpt_bad(ctx, in, "a page is outside of private memory");
-				break;
-			}
-			stop = min(end, vma->vm_end);
-			flags = vma->vm_flags;
-			size = vma_kernel_pagesize(vma);
-			mmap_read_unlock(current->mm);
-			if (flags & VM_WRITE)
-				err = ckpt_fill_range(ctx, b, addr, stop);
-			else if (flags & VM_HUGETLB)
-				err = ckpt_bad(ctx, in, "a page is in memory that cannot be filled");
-			else
-				err = ckpt_fill_forced(ctx, in, addr, stop - addr);
-			if (err == -EFAULT && flags & VM_HUGETLB)
-				err = ckpt_huge_fault(ctx, in, size);
-			addr = stop;
-		}
+	if (err)
+		goto out;
+	h = ckpt_fill_help(ctx, in, npages);
+	if (h) {
+		err = ckpt_fill_some(ctx, in, b, 0, h->first);
+		/* one that has not begun is taken back */
+		cancel_work_sync(&h->work);
+		first = h->first + h->fill.done;
+		ckpt_read_skip(ctx, h->fill.done * PAGE_SIZE);
+		kfree(h);
 	}
+	if (!err)
+		err = ckpt_fill_some(ctx, in, b, first, npages);
+out:
 	kfree(b);
 	return err;
 }
