@@ -165,7 +165,7 @@ type Regs struct {
 
 // FPU is struct ckpt_fpu of ckpt_image.h.
 type FPU struct {
-	Xfeatures uint64 `json:"xfeatures"` // components the buffer may hold
+	Xfeatures uint64 `json:"xfeatures"` // components that the thread uses
 	PKRU      uint32 `json:"pkru"`
 	Size      uint32 `json:"size"`
 }

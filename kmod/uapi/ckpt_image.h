@@ -263,9 +263,12 @@ struct ckpt_regs {
 	__le64 tls[3];		/* GDT entries of set_thread_area */
 };
 
-/* variable: xstate in the non-compacted format of XSAVE */
+/*
+ * variable: xstate in the non-compacted format of XSAVE; what is beyond its end
+ * is zero, and PKRU may be missing
+ */
 struct ckpt_fpu {
-	__le64 xfeatures;	/* components the buffer may hold */
+	__le64 xfeatures;	/* components that the thread uses */
 	__le32 pkru;
 	__le32 size;
 };

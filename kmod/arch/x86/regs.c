@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Saves: general registers, segment bases, thread-local storage descriptors,
- * the xstate (x87, SSE, AVX, AVX-512, PKRU) in the non-compacted user format.
+ * the xstate (x87, SSE, AVX, AVX-512, PKRU) in the non-compacted user format,
+ * as far as it is not zero.
  * Refuses: 32-bit tasks, hardware breakpoints, I/O permissions, user shadow
  * stacks, AMX (its buffer needs a permission that is not saved yet).
  * Locks: none; the thread is parked and off its CPU, and at restart it sets
@@ -15,6 +16,7 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/regset.h>
 #include <asm/fpu/xcr.h>
+#include <asm/fpu/xstate.h>
 #include <asm/msr.h>
 #include <asm/pkru.h>
 #include <asm/prctl.h>
@@ -74,6 +76,39 @@ static int ckpt_refuse_regs(struct ckpt_ctx *ctx, struct task_struct *task)
 	return 1;
 }
 
+/* where the format has PKRU; asking the processor may be an exit to a hypervisor */
+static u32 ckpt_pkru_offset(void)
+{
+	static u32 offset;
+	u32 at = READ_ONCE(offset), eax, ecx, edx;
+
+	if (!at) {
+		cpuid_count(XSTATE_CPUID, XFEATURE_PKRU, &eax, &at, &ecx, &edx);
+		WRITE_ONCE(offset, at);
+	}
+	return at;
+}
+
+/*
+ * Most threads use little of what the processor has. The rest is zero at the
+ * end, once PKRU is gone, which has a field of its own.
+ *
+ * Return: bytes to be saved.
+ */
+static int ckpt_trim_fpu(struct xregs_state *xs, int size)
+{
+	int min = sizeof(struct fxregs_state) + sizeof(struct xstate_header);
+	u32 pkru = ckpt_pkru_offset();
+
+	if (xs->header.xfeatures & XFEATURE_MASK_PKRU && pkru <= size - sizeof(u64)) {
+		memset((void *)xs + pkru, 0, sizeof(u64));
+		xs->header.xfeatures &= ~XFEATURE_MASK_PKRU;
+	}
+	while (size > min && !*(u64 *)((void *)xs + size - sizeof(u64)))
+		size -= sizeof(u64);
+	return size;
+}
+
 static int ckpt_checkpoint_fpu(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	const struct user_regset_view *view = task_user_regset_view(task);
@@ -81,7 +116,8 @@ static int ckpt_checkpoint_fpu(struct ckpt_ctx *ctx, struct task_struct *task)
 	struct ckpt_fpu *rec;
 	struct xregs_state *xs;
 	unsigned int i;
-	int size, n;
+	u64 xfeatures;
+	int size, err;
 
 	for (i = 0; i < view->n; i++)
 		if (view->regsets[i].core_note_type == NT_X86_XSTATE)
@@ -89,19 +125,31 @@ static int ckpt_checkpoint_fpu(struct ckpt_ctx *ctx, struct task_struct *task)
 	if (!set)
 		return ckpt_refuse(ctx, task, "fpu", "this processor has no XSAVE");
 	size = set->n * set->size;
-	rec = ckpt_out(ctx, CKPT_REC_FPU, 0, sizeof(*rec), size);
-	if (!rec)
+	xs = kvmalloc(size, GFP_KERNEL);
+	if (!xs)
 		return -ENOMEM;
-	n = regset_get(task, set, size, rec + 1);
-	if (n < 0)
-		return n;
-	xs = (struct xregs_state *)(rec + 1);
-	if (xs->header.xfeatures & (XFEATURE_MASK_XTILE_CFG | XFEATURE_MASK_XTILE_DATA))
-		return ckpt_refuse(ctx, task, "amx", "has AMX tile state in use");
-	rec->xfeatures = cpu_to_le64(xs->header.xfeatures);
+	err = regset_get(task, set, size, xs);
+	if (err < 0)
+		goto out;
+	err = 0;
+	xfeatures = xs->header.xfeatures;
+	if (xfeatures & (XFEATURE_MASK_XTILE_CFG | XFEATURE_MASK_XTILE_DATA)) {
+		err = ckpt_refuse(ctx, task, "amx", "has AMX tile state in use");
+		goto out;
+	}
+	size = ckpt_trim_fpu(xs, size);
+	rec = ckpt_out(ctx, CKPT_REC_FPU, 0, sizeof(*rec), size);
+	if (!rec) {
+		err = -ENOMEM;
+		goto out;
+	}
+	rec->xfeatures = cpu_to_le64(xfeatures);
 	rec->pkru = cpu_to_le32(task->thread.pkru);
 	rec->size = cpu_to_le32(size);
-	return 0;
+	memcpy(rec + 1, xs, size);
+out:
+	kvfree(xs);
+	return err;
 }
 
 int ckpt_arch_checkpoint_thread(struct ckpt_ctx *ctx, struct ckpt_thread *t)
@@ -233,6 +281,9 @@ int ckpt_arch_restart_fpu(struct ckpt_ctx *ctx, struct ckpt_in *in)
 	err = 0;
 	if (xs->header.xfeatures & (XFEATURE_MASK_XTILE_CFG | XFEATURE_MASK_XTILE_DATA))
 		err = ckpt_bad(ctx, in, "it has AMX state, which cannot be restored");
+	else if (le64_to_cpu(rec->xfeatures) & XFEATURE_MASK_PKRU &&
+		 !cpu_feature_enabled(X86_FEATURE_OSPKE))
+		err = ckpt_bad(ctx, in, "this processor has no protection keys");
 	if (!err) {
 		/*
 		 * Save what this CPU holds and forget that it does: the new
