@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Some of everything in one small tree: a thread that sleeps with a timeout, a child, a pipe with data, shared
- * memory, a memfd, timers, pending signals, an alternate stack. The tests of damaged images and of failing allocations use it, too.
+ * memory, a memfd, timers, pending signals, an alternate stack. The tests of damaged images and of failing
+ * allocations use it, too.
  */
 #include <pthread.h>
 #include <sys/mman.h>
