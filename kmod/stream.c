@@ -417,7 +417,7 @@ int ckpt_read_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
  */
 loff_t ckpt_read_pos(struct ckpt_ctx *ctx)
 {
-	if (!S_ISREG(file_inode(ctx->rq.image)->i_mode))
+	if (!S_ISREG(file_inode(ctx->rq.image)->i_mode) || !(ctx->rq.image->f_mode & FMODE_PREAD))
 		return -1;
 	return ctx->rq.image->f_pos - (ctx->buf_len - ctx->buf_off);
 }

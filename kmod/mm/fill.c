@@ -8,7 +8,9 @@
  *
  * Of a large batch in a regular file a worker does the second half meanwhile,
  * as the process's other CPUs have nothing to do yet. It is free to stop
- * anywhere: what it has not done is done, or refused, by the process.
+ * anywhere: what it has not done is done, or refused, by the process. No signal
+ * reaches it, so it does nothing that may wait for somebody else: an image or a
+ * mapped file of a server, memory in short supply.
  * Refuses: memory that is not private.
  * Locks: mmap_lock for reading; never while the image is read.
  */
@@ -19,9 +21,11 @@
 #include <linux/highmem.h>
 #include <linux/hugetlb.h>
 #include <linux/kthread.h>
+#include <linux/magic.h>
 #include <linux/memcontrol.h>
 #include <linux/mempolicy.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/userfaultfd_k.h>
@@ -40,7 +44,8 @@ struct ckpt_fill {
 	struct page *pages[CKPT_FILL_MAX];	/* NULL: mapped, or none */
 	struct bio_vec bvec[CKPT_FILL_MAX];
 	unsigned int n;
-	bool helps;		/* it is the worker's; these are of use there: */
+	struct task_struct *helps;	/* it is the worker's, of this process; then: */
+	bool stop;		/* nobody wants more */
 	loff_t pos;		/* of the image, in its file */
 	u32 done;		/* pages that are in place */
 };
@@ -58,6 +63,7 @@ enum ckpt_fill_how {
 	CKPT_FILL_FAULT,	/* as the kernel does it */
 	CKPT_FILL_FIRST,	/* one page like that, then ask again */
 	CKPT_FILL_MAP,		/* there is a page table to put pages in */
+	CKPT_FILL_NOT,		/* that is for the process */
 };
 
 /* memory that cannot be written by its owner is written by force, page by page */
@@ -117,11 +123,11 @@ static struct vm_area_struct *ckpt_fill_vma(unsigned long addr, unsigned long en
 	return vma;
 }
 
-static int ckpt_fill_charge(struct page *page)
+static int ckpt_fill_charge(struct page *page, gfp_t gfp)
 {
 #ifdef CONFIG_MEMCG
 	if (!mem_cgroup_disabled())
-		return K(__mem_cgroup_charge)(page_folio(page), current->mm, GFP_KERNEL);
+		return K(__mem_cgroup_charge)(page_folio(page), current->mm, gfp);
 #endif
 	return 0;
 }
@@ -137,7 +143,8 @@ static void ckpt_fill_put(struct ckpt_fill *b)
 static enum ckpt_fill_how ckpt_fill_begin(struct ckpt_fill *b, unsigned long addr,
 					  unsigned long end)
 {
-	enum ckpt_fill_how how = CKPT_FILL_FAULT;
+	gfp_t gfp = b->helps ? __GFP_RETRY_MAYFAIL | __GFP_NOWARN : 0;
+	enum ckpt_fill_how how = b->helps ? CKPT_FILL_NOT : CKPT_FILL_FAULT;
 	struct vm_area_struct *vma;
 	struct page *page;
 	bool huge;
@@ -152,14 +159,14 @@ static enum ckpt_fill_how ckpt_fill_begin(struct ckpt_fill *b, unsigned long add
 		goto out;
 	}
 	for (; addr < end && b->n < CKPT_FILL_MAX; addr += PAGE_SIZE) {
-		page = alloc_page_vma(GFP_HIGHUSER_MOVABLE, vma, addr);
+		page = alloc_page_vma(GFP_HIGHUSER_MOVABLE | gfp, vma, addr);
 		if (!page)
 			break;
 		b->pages[b->n] = page;
 		b->bvec[b->n].bv_page = page;
 		b->bvec[b->n].bv_offset = 0;
 		b->bvec[b->n++].bv_len = PAGE_SIZE;
-		if (ckpt_fill_charge(page)) {
+		if (ckpt_fill_charge(page, GFP_KERNEL | gfp)) {
 			put_page(b->pages[--b->n]);
 			break;
 		}
@@ -172,6 +179,12 @@ out:
 	return how;
 }
 
+static bool ckpt_fill_stop(struct ckpt_ctx *ctx, const struct ckpt_fill *b)
+{
+	return b->helps && (READ_ONCE(b->stop) || READ_ONCE(ctx->aborted) || READ_ONCE(ctx->err) ||
+			    fatal_signal_pending(b->helps));
+}
+
 /* The worker says nothing of what goes wrong: it will do so again, in the process. */
 static int ckpt_fill_read(struct ckpt_ctx *ctx, struct ckpt_fill *b, struct iov_iter *iter)
 {
@@ -180,8 +193,6 @@ static int ckpt_fill_read(struct ckpt_ctx *ctx, struct ckpt_fill *b, struct iov_
 	if (!b->helps)
 		return ckpt_read_iter(ctx, iter);
 	while (iov_iter_count(iter)) {
-		if (READ_ONCE(ctx->aborted))
-			return -ECANCELED;
 		n = vfs_iter_read(ctx->rq.image, iter, &b->pos, 0);
 		if (n <= 0)
 			return -EIO;
@@ -236,6 +247,8 @@ static int ckpt_fill_range(struct ckpt_ctx *ctx, struct ckpt_fill *b,
 	int err = 0;
 
 	for (; addr < end; addr = stop) {
+		if (ckpt_fill_stop(ctx, b))
+			return -ECANCELED;
 		stop = min(end, round_down(addr, PMD_SIZE) + PMD_SIZE);
 		how = ckpt_fill_begin(b, addr, stop);
 		if (how == CKPT_FILL_MAP) {
@@ -245,6 +258,8 @@ static int ckpt_fill_range(struct ckpt_ctx *ctx, struct ckpt_fill *b,
 			if (!err)
 				err = ckpt_fill_map(ctx, b, addr);
 			ckpt_fill_put(b);
+		} else if (how == CKPT_FILL_NOT) {
+			err = -ENOMEM;
 		} else {
 			if (how == CKPT_FILL_FIRST)
 				stop = addr + PAGE_SIZE;
@@ -265,6 +280,7 @@ static int ckpt_fill_any(struct ckpt_ctx *ctx, struct ckpt_in *in, struct ckpt_f
 {
 	unsigned long stop, flags, size;
 	struct vm_area_struct *vma;
+	bool plain;
 	int err = 0;
 
 	for (; addr < end && !err; addr = stop) {
@@ -278,8 +294,9 @@ static int ckpt_fill_any(struct ckpt_ctx *ctx, struct ckpt_in *in, struct ckpt_f
 		stop = min(end, vma->vm_end);
 		flags = vma->vm_flags;
 		size = vma_kernel_pagesize(vma);
+		plain = vma_is_anonymous(vma) && flags & VM_WRITE;
 		mmap_read_unlock(current->mm);
-		if (b->helps && (!(flags & VM_WRITE) || flags & VM_HUGETLB))
+		if (b->helps && !plain)
 			return -EFAULT;
 		if (flags & VM_WRITE)
 			err = ckpt_fill_range(ctx, b, addr, stop);
@@ -340,13 +357,15 @@ static u32 ckpt_fill_middle(const struct ckpt_in *in, u32 npages)
 }
 
 /* A worker has neither the CPUs nor the memory policy of the process. */
-static bool ckpt_fill_may_help(void)
+static bool ckpt_fill_may_help(struct file *image)
 {
 #ifdef CONFIG_NUMA
 	if (current->mempolicy)
 		return false;
 #endif
-	return cpumask_weight(current->cpus_ptr) > 1 &&
+	if (!(image->f_mode & FMODE_NOWAIT) && file_inode(image)->i_sb->s_magic != TMPFS_MAGIC)
+		return false;	/* who knows who reads it */
+	return num_online_cpus() > 1 && cpumask_subset(cpu_online_mask, current->cpus_ptr) &&
 	       nodes_equal(cpuset_current_mems_allowed, node_states[N_MEMORY]);
 }
 
@@ -356,19 +375,20 @@ static struct ckpt_fill_help *ckpt_fill_help(struct ckpt_ctx *ctx, struct ckpt_i
 	loff_t pos = ckpt_read_pos(ctx);
 	struct ckpt_fill_help *h;
 
-	if (npages < CKPT_FILL_HELP || pos < 0 || !ckpt_fill_may_help())
+	if (npages < CKPT_FILL_HELP || pos < 0 || !ckpt_fill_may_help(ctx->rq.image))
 		return NULL;
 	h = kzalloc(sizeof(*h), GFP_KERNEL);
 	if (!h)
 		return NULL;
 	/* one reader after the other would be taken for reads at random */
-	vfs_fadvise(ctx->rq.image, pos, npages * PAGE_SIZE, POSIX_FADV_WILLNEED);
+	if (!(ctx->rq.image->f_flags & O_DIRECT))
+		vfs_fadvise(ctx->rq.image, pos, npages * PAGE_SIZE, POSIX_FADV_WILLNEED);
 	INIT_WORK(&h->work, ckpt_fill_work);
 	h->ctx = ctx;
 	h->in = in;
 	h->mm = current->mm;
 	h->first = ckpt_fill_middle(in, npages);
-	h->fill.helps = true;
+	h->fill.helps = current;
 	h->fill.pos = pos + h->first * PAGE_SIZE;
 	queue_work_node(numa_node_id(), system_unbound_wq, &h->work);
 	return h;
@@ -401,6 +421,7 @@ int ckpt_mm_fill(struct ckpt_ctx *ctx, struct ckpt_joined *joined,
 	h = ckpt_fill_help(ctx, in, npages);
 	if (h) {
 		err = ckpt_fill_some(ctx, in, b, 0, h->first);
+		WRITE_ONCE(h->fill.stop, err);
 		/* one that has not begun is taken back */
 		cancel_work_sync(&h->work);
 		first = h->first + h->fill.done;
