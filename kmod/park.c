@@ -128,7 +128,7 @@ static void ckpt_park_fn(struct callback_head *work)
 	 * The newest work runs first: let those behind it close their files, or
 	 * these would be open, but in no table.
 	 */
-	if (!t->last && !nested && !(current->flags & PF_EXITING)) {
+	if (!t->last && !nested && !(current->flags & PF_EXITING) && !READ_ONCE(ctx->released)) {
 		t->last = true;
 		if (!task_work_add(current, work, TWA_RESUME))
 			return;
@@ -595,6 +595,7 @@ static bool ckpt_hold(struct ckpt_ctx *ctx)
 	spin_lock(&ctx->lock);
 	settled = !ctx->nunsettled;
 	ctx->capturing = settled;
+	ctx->partial_known = false;
 	spin_unlock(&ctx->lock);
 	return settled;
 }

@@ -128,6 +128,7 @@ struct ckpt_ctx {
 	bool released;			/* parked tasks may go on */
 	bool capturing;			/* parked tasks may not even die */
 	unsigned int nunsettled;	/* threads still to come; with lock */
+	bool partial_known, partial;	/* net/sock.c: of all threads */
 
 	/* mm/: address spaces whose pages are still to be written */
 	struct list_head mms;

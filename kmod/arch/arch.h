@@ -12,6 +12,7 @@
 #include <linux/unistd.h>
 
 struct ckpt_ctx;
+struct ckpt_header;
 struct ckpt_in;
 struct ckpt_thread;
 

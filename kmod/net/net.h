@@ -26,6 +26,9 @@ int ckpt_sock_save(struct ckpt_ctx *ctx, struct task_struct *task,
 int ckpt_sock_check(struct ckpt_ctx *ctx, const struct ckpt_in *in,
 		    const struct ckpt_sock *rec);
 void ckpt_sock_set(struct sock *sk, const struct ckpt_sock *rec);
+#define CKPT_SOCK_PARTIAL \
+	"is used by a thread that may have moved a part of what it is to move: in sendmmsg, or with MSG_WAITALL or SO_RCVLOWAT; try again"
+bool ckpt_sock_partial(struct ckpt_ctx *ctx, struct ckpt_obj *file, struct sock *sk);
 struct sock *ckpt_file_sk(struct file *file);
 struct sk_buff **ckpt_skbs_take(struct sk_buff_head *first, struct sk_buff_head *second,
 				unsigned int *n);

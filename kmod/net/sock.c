@@ -9,6 +9,7 @@
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/fdtable.h>
 #include <linux/jiffies.h>
 #include <linux/nsproxy.h>
 #include <linux/pid.h>
@@ -18,6 +19,7 @@
 #include <linux/uidgid.h>
 #include <net/net_namespace.h>
 
+#include "../arch/arch.h"
 #include "net.h"
 
 /**
@@ -406,4 +408,55 @@ const struct cred *ckpt_peer_cred(struct ckpt_ctx *ctx, const struct ckpt_in *in
 perm:
 	return ERR_PTR(ckpt_err(ctx, -EPERM, "image offset %llu: the peer of a socket was uid %u, which the caller cannot become",
 				in->offset, uid));
+}
+
+/* whether some thread is in a call that may have moved a part, on a socket without SO_RCVLOWAT */
+static bool ckpt_any_partial(struct ckpt_ctx *ctx)
+{
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+
+	if (ctx->partial_known)
+		return ctx->partial;
+	ctx->partial = false;
+	list_for_each_entry(proc, &ctx->procs, node)
+		list_for_each_entry(t, &proc->threads, node)
+			if (t->in_place && ckpt_arch_partial_fd(t->task, false) >= 0)
+				ctx->partial = true;
+	ctx->partial_known = true;
+	return ctx->partial;
+}
+
+/**
+ * ckpt_sock_partial() - whether a thread may have moved a part of its bytes
+ * @ctx: the checkpoint, in its window
+ * @file: the socket's
+ * @sk: the socket
+ *
+ * Begun again, such a call would move once more what it has moved.
+ *
+ * Return: whether to refuse it, with CKPT_SOCK_PARTIAL.
+ */
+bool ckpt_sock_partial(struct ckpt_ctx *ctx, struct ckpt_obj *file, struct sock *sk)
+{
+	bool lowat = READ_ONCE(sk->sk_rcvlowat) > 1, partial = false;
+	struct ckpt_proc *proc;
+	struct ckpt_thread *t;
+	int fd;
+
+	if (!lowat && !ckpt_any_partial(ctx))
+		return false;
+	list_for_each_entry(proc, &ctx->procs, node) {
+		list_for_each_entry(t, &proc->threads, node) {
+			if (!t->in_place)
+				continue;
+			fd = ckpt_arch_partial_fd(t->task, lowat);
+			rcu_read_lock();
+			if (fd >= 0 && t->task->files &&
+			    files_lookup_fd_raw(t->task->files, fd) == file->ptr)
+				partial = true;
+			rcu_read_unlock();
+		}
+	}
+	return partial;
 }

@@ -10,7 +10,6 @@
  * begin anew.
  * Locks: lock_sock of both ends at a time, in the order of their addresses.
  */
-#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/inetdevice.h>
 #include <linux/ktime.h>
@@ -337,29 +336,6 @@ static void ckpt_tcp_lock(struct sock *sk, struct sock *other)
 		lock_sock_nested(other, SINGLE_DEPTH_NESTING);
 }
 
-/* begun again, such a call would move once more what it has moved */
-static bool ckpt_tcp_partial(struct ckpt_ctx *ctx, struct ckpt_obj *file, struct sock *sk)
-{
-	struct ckpt_proc *proc;
-	struct ckpt_thread *t;
-	bool partial = false;
-	int fd;
-
-	list_for_each_entry(proc, &ctx->procs, node) {
-		list_for_each_entry(t, &proc->threads, node) {
-			if (!t->in_place)
-				continue;
-			fd = ckpt_arch_partial_fd(t->task, sk->sk_rcvlowat > 1);
-			rcu_read_lock();
-			if (fd >= 0 && t->task->files &&
-			    files_lookup_fd_raw(t->task->files, fd) == file->ptr)
-				partial = true;
-			rcu_read_unlock();
-		}
-	}
-	return partial;
-}
-
 static int ckpt_tcp_save_both(struct ckpt_ctx *ctx, struct ckpt_obj *obj, struct sock *sk,
 			      struct sock *other)
 {
@@ -403,9 +379,8 @@ int ckpt_tcp_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	struct sock *sk = sock_from_file(obj->ptr)->sk, *other;
 	int err;
 
-	if (ckpt_tcp_partial(ctx, obj, sk))
-		return ckpt_tcp_refuse(ctx, obj,
-				       "is used by a thread that may have moved a part of what it is to move: in sendmmsg, or with MSG_WAITALL or SO_RCVLOWAT; try again");
+	if (ckpt_sock_partial(ctx, obj, sk))
+		return ckpt_tcp_refuse(ctx, obj, CKPT_SOCK_PARTIAL);
 	/* a connection with itself has been refused */
 	other = ckpt_tcp_other(sk);
 	err = other == sk ? 0 : ckpt_tcp_save_both(ctx, obj, sk, other);

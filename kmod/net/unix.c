@@ -189,8 +189,11 @@ static int ckpt_unix_file_checkpoint(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 {
 	struct ckpt_obj *unix_obj = obj->priv;
 	struct ckpt_file_unix *rec;
+	struct sock *sk = unix_obj->ptr;
 	int err;
 
+	if (sk->sk_type == SOCK_STREAM && ckpt_sock_partial(ctx, obj, sk))
+		return ckpt_refuse(ctx, obj->task, "unix", "an AF_UNIX socket " CKPT_SOCK_PARTIAL);
 	err = ckpt_unix_checkpoint(ctx, unix_obj);
 	if (err)
 		return err;
