@@ -111,6 +111,7 @@ int auditd_test_task(struct task_struct *task);
 	X(find_task_by_vpid)			\
 	X(wake_up_state)			\
 	X(task_work_cancel_match)		\
+	X(task_work_run)			\
 	X(__set_task_comm)			\
 	X(put_files_struct)			\
 	X(set_fs_pwd)				\

@@ -98,11 +98,14 @@ static u32 ckpt_pkru_offset(void)
 static int ckpt_trim_fpu(struct xregs_state *xs, int size)
 {
 	int min = sizeof(struct fxregs_state) + sizeof(struct xstate_header);
-	u32 pkru = ckpt_pkru_offset();
+	u32 pkru;
 
-	if (xs->header.xfeatures & XFEATURE_MASK_PKRU && pkru <= size - sizeof(u64)) {
-		memset((void *)xs + pkru, 0, sizeof(u64));
-		xs->header.xfeatures &= ~XFEATURE_MASK_PKRU;
+	if (xs->header.xfeatures & XFEATURE_MASK_PKRU) {
+		pkru = ckpt_pkru_offset();
+		if (pkru <= size - sizeof(u64)) {
+			memset((void *)xs + pkru, 0, sizeof(u64));
+			xs->header.xfeatures &= ~XFEATURE_MASK_PKRU;
+		}
 	}
 	while (size > min && !*(u64 *)((void *)xs + size - sizeof(u64)))
 		size -= sizeof(u64);

@@ -4,6 +4,7 @@
  * that the rest is done after the release, or after a restart.
  * Locks: none; it is the thread itself that does so.
  */
+#include <linux/net.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/socket.h>
@@ -140,6 +141,21 @@ static void ckpt_rest_regs(const struct ckpt_rest_call *call, const struct iovec
 	regs->dx = iov->iov_len - skip;
 }
 
+/* only of a stream does the rest of what was asked for come later */
+static bool ckpt_is_stream(int fd)
+{
+	struct socket *sock;
+	bool stream;
+	int err;
+
+	sock = sockfd_lookup(fd, &err);
+	if (!sock)
+		return false;
+	stream = sock->type == SOCK_STREAM;
+	sockfd_put(sock);
+	return stream;
+}
+
 u64 ckpt_arch_done(void)
 {
 	struct pt_regs *regs = current_pt_regs();
@@ -148,6 +164,8 @@ u64 ckpt_arch_done(void)
 	/* what no signal has cut short is not interrupted: a timeout of the socket makes it say so */
 	if (n == -EINTR)
 		regs->ax = -ERESTARTNOHAND;
+	if (regs->orig_ax == __NR_recvfrom && !ckpt_is_stream(regs->di))
+		return 0;
 	return n > 0 && n < (long)ckpt_rest_total() ? n : 0;
 }
 

@@ -10,6 +10,7 @@
  * Locks: none; see regs.c.
  */
 #include <linux/alarmtimer.h>
+#include <linux/cgroup.h>
 #include <linux/futex.h>
 #include <linux/hrtimer.h>
 #include <linux/restart_block.h>
@@ -18,6 +19,7 @@
 #include <linux/socket.h>
 #include <linux/uaccess.h>
 #include <linux/syscalls.h>
+#include <linux/task_work.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 
@@ -101,7 +103,8 @@ int ckpt_arch_partial_fd(struct task_struct *task, bool lowat)
 	case __NR_recvmsg:
 		return lowat || regs->dx & MSG_WAITALL ? regs->di : -1;
 	case __NR_recvmmsg:
-		return lowat || (regs->dx > 1 && !(regs->r10 & MSG_WAITFORONE)) ? regs->di : -1;
+		return lowat || regs->r10 & MSG_WAITALL ||
+		       (regs->dx > 1 && !(regs->r10 & MSG_WAITFORONE)) ? regs->di : -1;
 	case __NR_read:
 	case __NR_readv:
 	case __NR_recvfrom:
@@ -473,7 +476,8 @@ static void ckpt_resume_left(u64 left)
 
 /*
  * The signal code would make the thread call restart_syscall, which the filters
- * of a program need not know, and some kill the thread for.
+ * of a program need not know, and some kill the thread for. One that is to stop
+ * or is frozen does so there.
  */
 static bool ckpt_filtered_block(void)
 {
@@ -481,7 +485,8 @@ static bool ckpt_filtered_block(void)
 
 	return current->seccomp.mode == SECCOMP_MODE_FILTER &&
 	       syscall_get_nr(current, regs) != -1 && regs->ax == -ERESTART_RESTARTBLOCK &&
-	       !task_sigpending(current);
+	       !task_sigpending(current) && !cgroup_task_frozen(current) &&
+	       !(READ_ONCE(current->jobctl) & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE));
 }
 
 static void ckpt_resume_block(void)
@@ -490,7 +495,12 @@ static void ckpt_resume_block(void)
 
 	do {
 		clear_notify_signal();
-		if (!ckpt_park_nested(0))
+		if (ckpt_park_nested(0))
+			continue;
+		/* what it waits for may be the work of one */
+		if (task_work_pending(current))
+			K(task_work_run)();
+		if (ckpt_filtered_block())
 			current_pt_regs()->ax = rb->fn(rb);
 	} while (ckpt_filtered_block());
 }
