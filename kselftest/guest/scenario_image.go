@@ -143,7 +143,7 @@ var _ = register(scenario{name: "scenario/image-damaged", limit: 5 * time.Minute
 	// Where to cut and which field to change is a matter of logic, which the fast kernel shows as well; what a random change
 	// may do to memory only the debug kernel sees.
 	if e.g.job.Debug {
-		return e.damaged(20, 100, 500, 1)
+		return e.damaged(20, 40, 500, 1)
 	}
 	return e.damaged(200, 400, 100, 1)
 }})
@@ -171,7 +171,7 @@ func (e *env) damagedTCP(cuts, fields, random int) error {
 
 var _ = register(scenario{name: "scenario/image-damaged-tcp", limit: 10 * time.Minute, run: func(e *env) error {
 	if e.g.job.Debug {
-		return e.damagedTCP(10, 40, 40)
+		return e.damagedTCP(5, 20, 25)
 	}
 	return e.damagedTCP(10, 100, 100)
 }})
